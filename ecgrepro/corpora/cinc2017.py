@@ -1,0 +1,195 @@
+"""PhysioNet/CinC Challenge 2017: 8,528 single-lead hand-held recordings, 300 Hz, 9 to 61 s, one rhythm label each.
+
+Source: Clifford GD et al., AF classification from a short single lead ECG recording, CinC 2017;
+physionet.org challenge-2017 1.0.0 (ODC-By 1.0). Shipped as `training2017/` (MAT v4 `val` int16 with WFDB
+headers) or `training2017.zip`, with the labels in several revisions. Two quirks of every or many headers are
+ignored on purpose: the checksum is 0 in all of them, the first value is wrong in 565.
+"""
+
+import csv
+import io
+import re
+import zipfile
+from collections import Counter
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from scipy.io import loadmat
+
+from ecgrepro.corpora.dataset import DataSet
+from ecgrepro.corpora.record import Record
+from ecgrepro.errors import InputError, SettingsError
+
+#: Classes in the order of the challenge: normal, atrial fibrillation, other rhythm, too noisy.
+CLASSES = ("N", "A", "O", "~")
+#: Published counts per label revision, in the order of `CLASSES` (facts: revisions v0, v2, v3).
+PUBLISHED_COUNTS = {"v0": (5154, 771, 2557, 46), "v2": (5050, 738, 2456, 284), "v3": (5076, 758, 2415, 279)}
+#: File names of each revision. `REFERENCE.csv` is v2 inside the zip and v3 on the web page: see `_labels`.
+LABEL_FILES = {
+    "v0": ("REFERENCE-v0.csv", "REFERENCE-v1-original.csv"),
+    "v2": ("REFERENCE-v2.csv",),
+    "v3": ("REFERENCE-v3.csv",),
+}
+_HEADER = re.compile(r"^(?P<name>\S+) 1 (?P<fs>\d+) (?P<length>\d+)")
+_SIGNAL = re.compile(r"^(?P<file>\S+\.mat) 16\+24 (?P<gain>[\d.]+)(?:\((?P<baseline>-?\d+)\))?/mV")
+
+
+class _Files:
+    """The publisher's files by name, from a folder, a zip, or a folder that holds the zip."""
+
+    def __init__(self, source):
+        self.source = Path(source)
+        self._paths, self._zip = self._index()
+
+    def _index(self):
+        if self.source.is_file() and zipfile.is_zipfile(self.source):
+            around, archive = self.source.parent, self.source
+        elif self.source.is_dir():
+            around, archive = self.source, self.source / "training2017.zip"
+        else:
+            raise InputError(self.source, "the folder or zip of the challenge's training set", "neither",
+                             "Give the folder that holds training2017/ or training2017.zip.")  # fmt: skip
+        paths = {}
+        for folder in (around, around / "training2017"):
+            paths |= {path.name: path for path in folder.iterdir()} if folder.is_dir() else {}
+        if any(name.endswith(".mat") for name in paths) and archive != self.source:
+            return paths, None
+        if not archive.is_file():
+            return paths, None
+        opened = zipfile.ZipFile(archive)
+        inside = {PurePosixPath(name).name: name for name in opened.namelist() if not name.endswith("/")}
+        return {name: path for name, path in paths.items() if name.startswith("REFERENCE")} | inside, opened
+
+    def names(self, suffix):
+        return sorted(name for name in self._paths if name.endswith(suffix))
+
+    def __contains__(self, name):
+        return name in self._paths
+
+    def read(self, name):
+        if name not in self._paths:
+            raise InputError(self.source / name, "the file", "no such file", "Fetch the data set again.")
+        place = self._paths[name]
+        return self._zip.read(place) if isinstance(place, str) else place.read_bytes()
+
+    def sizes(self):
+        if self._zip:
+            return sum(info.file_size for info in self._zip.infolist() if info.filename.endswith(".mat"))
+        return sum(path.stat().st_size for name, path in self._paths.items() if name.endswith(".mat"))
+
+
+class Reader:
+    """Reads the training set with one revision of its labels.
+
+    Parameters
+    ----------
+    source : str or Path
+        Folder with `training2017/` or the records themselves, or `training2017.zip`.
+    labels : {"v3", "v2", "v0"}
+        Label revision; v3 is the final one, v2 the one inside the published zip.
+
+    Raises
+    ------
+    InputError
+        Wrong folder, missing or unknown labels.
+    """
+
+    def __init__(self, source, labels="v3"):
+        if labels not in LABEL_FILES:
+            raise SettingsError("labels", f"one of {', '.join(LABEL_FILES)}", repr(labels), "v3 is the final revision.")
+        self.options = {"labels": labels}
+        self._files = _Files(source)
+        self._units = [name[:-4] for name in self._files.names(".hea")]
+        if not self._units:
+            raise InputError(source, "CinC 2017 records (A00001.hea, A00001.mat ...)", "no header found",
+                             "Give the folder that holds training2017/ or training2017.zip.")  # fmt: skip
+        self._labels = self._read_labels(labels)
+
+    def units(self):
+        return self._units
+
+    def size(self):
+        return self._files.sizes()
+
+    def read(self, unit):
+        fields = self._header(unit)
+        signal = self._signal(unit, fields.pop("length"))
+        return [Record(unit, "unknown", signal, label=self._labels[unit], leads=("ECG",), **fields)]
+
+    def _header(self, unit):
+        lines = self._files.read(f"{unit}.hea").decode("ascii", "replace").splitlines() + ["", ""]
+        first, second = _HEADER.match(lines[0]), _SIGNAL.match(lines[1])
+        if not first or not second or first["name"] != unit or second["file"] != f"{unit}.mat":
+            raise InputError(f"{unit}.hea", f"`{unit} 1 300 LENGTH ...` and `{unit}.mat 16+24 1000/mV ...`",
+                             repr("\n".join(lines[:2]).strip()[:120]), "Fetch the header again.")  # fmt: skip
+        gain, baseline = float(second["gain"]), float(second["baseline"] or 0)
+        return {"fs": float(first["fs"]), "length": int(first["length"]),
+                "gain": np.array([gain]), "baseline": np.array([baseline])}  # fmt: skip
+
+    def _signal(self, unit, length):
+        data = self._files.read(f"{unit}.mat")
+        try:
+            values = loadmat(io.BytesIO(data))["val"]
+        except Exception as error:  # scipy raises many kinds for a damaged file
+            raise InputError(f"{unit}.mat", "a MAT v4 file with `val`",
+                             f"{len(data)} bytes, {type(error).__name__}: {error}",
+                             "The file is truncated or empty: fetch it again.") from error  # fmt: skip
+        if not np.isfinite(values).all():
+            raise InputError(f"{unit}.mat", "finite samples", "NaN or infinite values", "Fetch it again.")
+        if values.shape != (1, length) or np.abs(values.astype(np.int64)).max(initial=0) > 32767 + 1:
+            raise InputError(f"{unit}.mat", f"`val` of shape (1, {length}) in int16, as its header says",
+                             f"{values.dtype} {values.shape}",
+                             "Header and signal disagree: fetch both again.")  # fmt: skip
+        return np.ascontiguousarray(values.astype(np.int16).T)
+
+    def _read_labels(self, revision):
+        for name in LABEL_FILES[revision]:
+            if name in self._files:
+                return self._check_labels(name, parse_labels(self._files.read(name), name))
+        if "REFERENCE.csv" in self._files:
+            labels = parse_labels(self._files.read("REFERENCE.csv"), "REFERENCE.csv")
+            counts = Counter(labels.values())
+            # the name alone does not tell the revision; its published counts do
+            if tuple(counts[name] for name in CLASSES) == PUBLISHED_COUNTS[revision]:
+                return self._check_labels("REFERENCE.csv", labels)
+        found = self._files.names(".csv")
+        raise InputError(self._files.source, f"a label file of revision {revision} ({LABEL_FILES[revision][0]})",
+                         f"{found or 'no CSV'}; REFERENCE.csv is taken only where its counts are this revision's",
+                         "Fetch it from the challenge's page, or choose another revision.")  # fmt: skip
+
+    def _check_labels(self, name, labels):
+        missing = [unit for unit in self._units if unit not in labels]
+        orphans = [unit for unit in labels if unit not in set(self._units)] if len(labels) > len(self._units) else []
+        if missing or orphans:
+            raise InputError(name, f"one label for each of {len(self._units)} records",
+                             f"{len(missing)} records without label {missing[:3]}, "
+                             f"{len(orphans)} labels without record {orphans[:3]}",
+                             "Records and labels must be one complete release: fetch what is missing.")  # fmt: skip
+        return labels
+
+
+def parse_labels(data, name):
+    """Parse a label file (``A00001,N`` a line, with or without a header row): record id to class."""
+    rows = [row for row in csv.reader(io.StringIO(data.decode("utf-8", "replace"))) if row]
+    if rows and rows[0][-1] not in CLASSES and not re.match(r"A\d{5}$", rows[0][0]):
+        rows = rows[1:]  # v2 as shipped by some mirrors has a header row
+    unknown = sorted({",".join(row)[:40] for row in rows if len(row) != 2 or row[1] not in CLASSES})
+    labels = {row[0]: row[1] for row in rows if len(row) == 2}
+    if unknown or len(labels) != len(rows) or not rows:
+        raise InputError(name, f"one `record,class` a line with a class of {' '.join(CLASSES)}, each record once",
+                         f"{len(rows)} lines, {len(unknown)} not so: {unknown[:3]}",
+                         "Fetch the label file again.")  # fmt: skip
+    return labels
+
+
+DATA_SET = DataSet(
+    name="cinc2017",
+    title="AF Classification from a Short Single Lead ECG Recording: the PhysioNet/CinC Challenge 2017",
+    url="https://physionet.org/content/challenge-2017/1.0.0/",
+    licence="Open Data Commons Attribution License 1.0",
+    non_commercial=False,
+    layout="training2017/ or training2017.zip (A00001.mat, A00001.hea ...) and REFERENCE-v3.csv beside it",
+    facts="8,528 records, 300 Hz, 9 to 61 s, 1 lead; labels N, A, O, ~ in revisions v0, v2, v3; no patient ids.",
+    reader=Reader,
+    options=("labels",),
+)

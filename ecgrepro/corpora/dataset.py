@@ -1,0 +1,41 @@
+"""What every data set offers: its card, and a reader that yields records unit by unit."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from ecgrepro.corpora.record import Record
+
+
+class Reader(Protocol):
+    """Reads one data set exactly as its publisher ships it.
+
+    A *unit* is what the publisher ships in one piece (a recording; in Icentia11k's torrent a patient) and
+    what an interrupted ingest resumes at.
+    """
+
+    #: Options that change what is read (label revision ...), part of the corpus' fingerprint.
+    options: dict
+
+    def units(self) -> list[str]:
+        """Names of all units in the order of ingest; raises `InputError` for a wrong folder."""
+
+    def read(self, unit: str) -> list[Record]:
+        """Records of one unit; raises `InputError` for a damaged one."""
+
+    def size(self) -> int:
+        """Upper bound of the ingested signals in bytes, from file sizes alone."""
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """The card of a data set, as `ecgrepro data list` and `data show` print it."""
+
+    name: str
+    title: str
+    url: str
+    licence: str
+    non_commercial: bool
+    layout: str
+    facts: str
+    reader: type
+    options: tuple = ()

@@ -1,0 +1,99 @@
+"""Reading WFDB signal and annotation files through the `wfdb` package, with errors a person can act on."""
+
+from pathlib import Path
+
+import numpy as np
+import wfdb
+
+from ecgrepro.errors import InputError
+
+
+def read_signal(path):
+    """Read one WFDB record in ADC units and check it against its header.
+
+    Parameters
+    ----------
+    path : Path
+        Record path without suffix.
+
+    Returns
+    -------
+    dict
+        ``signal`` int16 (n_samples, n_leads), ``gain`` float64 (n_leads,) in ADC units per mV, ``baseline``
+        float64 (n_leads,), ``fs`` in Hz, ``leads`` tuple of str, ``comments`` list of str.
+
+    Raises
+    ------
+    InputError
+        A missing or unreadable file, a signal shorter than its header says, a checksum that disagrees.
+    """
+    path = Path(path)
+    try:
+        record = wfdb.rdrecord(str(path), physical=False, return_res=16)
+    except Exception as error:  # wfdb raises bare ValueError, IndexError and OSError for damaged files
+        raise InputError(
+            path, "a readable WFDB record (.hea and signal file)", f"{type(error).__name__}: {error}",
+            "Fetch the record again; header and signal must come from the same release.",
+        ) from error  # fmt: skip
+    _check_checksum(path, record)
+    return {
+        "signal": np.ascontiguousarray(record.d_signal, np.int16),
+        "gain": np.asarray(record.adc_gain, np.float64),
+        "baseline": np.asarray(record.baseline, np.float64),
+        "fs": float(record.fs),
+        "leads": tuple(name or f"lead {i}" for i, name in enumerate(record.sig_name or [""] * record.n_sig)),
+        "comments": list(record.comments),
+    }
+
+
+def _check_checksum(path, record):
+    computed = [int(value) for value in record.d_signal.astype(np.int64).sum(axis=0) & 0xFFFF]
+    stated = [None if value is None else int(value) & 0xFFFF for value in record.checksum]
+    if any(value is not None and value != mine for value, mine in zip(stated, computed, strict=True)):
+        raise InputError(
+            path.with_suffix(".hea"),
+            f"the header's checksums {stated}",
+            f"{computed} from the signal file",
+            "Header and signal disagree: fetch the record again.",
+        )
+
+
+def read_events(path, extension="atr"):
+    """Read one WFDB annotation file: sample int64 (n,), list of symbols, list of aux notes (no NULs)."""
+    try:
+        annotation = wfdb.rdann(str(path), extension)
+    except Exception as error:
+        raise InputError(
+            f"{path}.{extension}", "a readable WFDB annotation file", f"{type(error).__name__}: {error}",
+            "Fetch the annotation again.",
+        ) from error  # fmt: skip
+    notes = [(note or "").strip("\0 ") for note in annotation.aux_note]
+    return np.asarray(annotation.sample, np.int64), list(annotation.symbol), notes
+
+
+def beats_from_symbols(samples, symbols, classes):
+    """Keep the annotations that are beats: positions int64 (n,), classes int8 (n,).
+
+    Parameters
+    ----------
+    samples : int64 array, (n_annotations,)
+    symbols : list of str, (n_annotations,)
+    classes : dict of str to int
+        Annotation code to index in `BEAT_CLASSES`; codes not in it are no beats.
+    """
+    keep = np.array([symbol in classes for symbol in symbols], bool)
+    beats = np.array([classes[symbol] for symbol in symbols if symbol in classes], np.int8)
+    return samples[keep], beats
+
+
+def record_names(folder, suffix=".hea"):
+    """Sorted names of the WFDB records of a folder; a clear error where there are none."""
+    folder = Path(folder)
+    names = sorted(path.stem for path in folder.glob(f"*{suffix}")) if folder.is_dir() else []
+    if not names:
+        raise InputError(
+            folder, f"a folder with WFDB headers (*{suffix})",
+            "no such folder" if not folder.is_dir() else "no header in it",
+            "Give the folder that holds the publisher's files.",
+        )  # fmt: skip
+    return names

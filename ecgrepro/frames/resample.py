@@ -1,0 +1,87 @@
+"""Changing the sampling rate of signals, and of whole corpora."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from scipy import signal as scipy_signal
+
+from ecgrepro.corpora.corpus import Corpus
+from ecgrepro.corpora.ingest import CorpusWriter, require_space
+from ecgrepro.corpora.record import Record
+from ecgrepro.errors import SettingsError
+
+#: Weimann & Conrad used libsamplerate's sinc converter, the class report SciPy's FFT method, which treats a
+#: recording as periodic; the polyphase filter is the departure chosen here: no wrap-around at the ends.
+METHODS = ("polyphase", "fft")
+
+
+def resample(values, fs, new_fs, method="polyphase"):
+    """Resample along the first axis.
+
+    Parameters
+    ----------
+    values : float array, (n_samples, ...)
+    fs, new_fs : float
+        Rates in Hz.
+    method : {"polyphase", "fft"}
+
+    Returns
+    -------
+    float array, (ceil(n_samples * new_fs / fs), ...)
+        Same dtype; for "fft" the length is floored, as the class report has it.
+    """
+    if method not in METHODS:
+        raise SettingsError("resampling method", f"one of {METHODS}", repr(method), "See frames/resample.py.")
+    if fs == new_fs:
+        return values
+    if method == "fft":
+        return scipy_signal.resample(values, int(len(values) * new_fs / fs), axis=0).astype(values.dtype)
+    ratio = Fraction(new_fs / fs).limit_denominator(10_000)
+    return scipy_signal.resample_poly(values, ratio.numerator, ratio.denominator, axis=0).astype(values.dtype)
+
+
+def resample_corpus(corpus, fs, out):
+    """Make (or open) a copy of a corpus at another sampling rate.
+
+    Parameters
+    ----------
+    corpus : Corpus
+    fs : float
+        New rate in Hz.
+    out : str or Path
+        Folder of the copy; made resumably and atomically like any ingest.
+
+    Returns
+    -------
+    Corpus
+        Signals rounded to the same ADC units; event positions scaled and rounded.
+    """
+    identity = {"data_set": corpus.manifest["data_set"],
+                "options": corpus.manifest["options"] | {"fs": fs}, "source": corpus.fingerprint}  # fmt: skip
+    if (Path(out) / "manifest.json").exists():
+        made = Corpus(out)
+        if made.manifest["source"] == corpus.fingerprint:
+            return made
+        raise SettingsError(out, "no corpus, or a copy of this one", "a copy of another", "Delete that folder.")
+    row = corpus.index
+    require_space(out, int((row.n_samples * row.n_leads * fs / row.fs).sum() * 2))
+    with CorpusWriter(out, identity) as writer:
+        for i, record_id in enumerate(corpus.index.record_id):
+            if record_id not in writer.done:
+                writer.add(record_id, ([_resampled_record(corpus, i, fs)], None))
+        return writer.finish()
+
+
+def _resampled_record(corpus, i, fs):
+    row = corpus.index.iloc[i]
+    values = resample(corpus.signal(i).astype(np.float64), row.fs, fs)
+    adc = np.clip(np.rint(values), -32768, 32767).astype(np.int16)
+    events = {}
+    for kind, name in (("beats", "beat"), ("rhythms", "rhythm")):
+        positions, classes = getattr(corpus, kind)
+        part = slice(row[f"{kind}_start"], row[f"{kind}_stop"])
+        events[f"{name}_positions"] = np.minimum(np.rint(positions[part] * fs / row.fs), len(adc)).astype(np.int64)
+        events[f"{name}_classes"] = classes[part]
+    return Record(row.record_id, row.patient_id, adc, np.asarray(row.gain), np.asarray(row.baseline), float(fs),
+                  tuple(row.leads), row.label, **events)  # fmt: skip

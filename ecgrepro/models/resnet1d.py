@@ -1,0 +1,114 @@
+"""The 1-D ResNet of Weimann & Conrad (2021), layer for layer.
+
+Source: Weimann K, Conrad TOF, Sci Rep 11:5251 (2021), as coded in kweimann/ecg-transfer-learning c255af5
+(`transplant/modules/resnet1d.py`); blocks from He et al., CVPR 2016 (arXiv:1512.03385).
+
+========== ===================================================== ==================
+part       layers                                                output (ResNet-18)
+========== ===================================================== ==================
+stem       conv 7, stride 2, 64; BN; ReLU; max-pool 3, stride 2  (T/4, 64)
+stage 1    2 blocks, kernel 7, 64 filters                        (T/4, 64)
+stage 2    2 blocks, kernel 5, 128 filters, first stride 2       (T/8, 128)
+stage 3    2 blocks, kernel 5, 256 filters, first stride 2       (T/16, 256)
+stage 4    2 blocks, kernel 3, 512 filters, first stride 2       (T/32, 512)
+head       global average pooling; dense                         (n_outputs,)
+========== ===================================================== ==================
+
+A block is conv-BN-ReLU-conv-BN, plus the shortcut, ReLU (post-activation, although the paper's name says v2). The
+shortcut is the identity, or a 1x1 convolution with BN where channels or stride change. Convolutions have no bias;
+BN has momentum .9 and epsilon 1e-5; kernels start as VarianceScaling(1, fan_in, truncated normal).
+
+Parameters, moving statistics included: 4,492,480 in the extractor; 4,494,532 with 4 and 4,495,045 with 5 outputs.
+
+Departures: outputs are logits (the original fine-tuning head ends in a softmax; loss and argmax are the same), and
+`width` scales every filter count for small runs (1.0 is the publication).
+"""
+
+from contextlib import contextmanager
+
+import keras
+
+from ecgrepro.errors import SettingsError
+from ecgrepro.models.batch_normalization import BatchNormalization
+
+BLOCKS = {18: (2, 2, 2, 2)}
+KERNELS = (7, 5, 5, 3)
+FILTERS = (64, 128, 256, 512)
+#: Every layer of the extractor starts with this, so that a head is told from what is transferred.
+HEAD = "head"
+
+
+def resnet1d(length, n_outputs, *, depth=18, width=1.0, n_leads=1, precision="float32"):
+    """Build the net.
+
+    Parameters
+    ----------
+    length : int or None
+        Samples of an input; None leaves it open.
+    n_outputs : int
+        Classes of the head; 0 leaves the head out and ends at the pooled features.
+    depth : {18}
+    width : float
+        Multiplies every filter count; 64 * width must be a whole number.
+    n_leads : int
+    precision : {"float32", "mixed_bfloat16", "mixed_float16"}
+        Keras dtype policy of the layers; weights and logits are float32 in all of them.
+
+    Returns
+    -------
+    keras.Model
+        From (batch, length, n_leads) float32 to (batch, n_outputs) float32 logits.
+
+    Raises
+    ------
+    SettingsError
+        An unknown depth or a width that gives no whole number of filters.
+    """
+    if depth not in BLOCKS:
+        raise SettingsError("depth", f"one of {sorted(BLOCKS)}", str(depth), "Choose a published depth.")
+    if width <= 0 or (FILTERS[0] * width) % 1:
+        raise SettingsError("width", "64 * width a whole number above 0", str(width), "Try 0.125, 0.25, 0.5 or 1.")
+    with _policy(precision):
+        inputs = keras.Input((length, n_leads), name="signal")
+        x = _stem(inputs, int(FILTERS[0] * width))
+        for stage, n_blocks in enumerate(BLOCKS[depth]):
+            for block in range(n_blocks):
+                stride = 2 if stage and not block else 1
+                name = f"stage{stage + 1}_block{block + 1}"
+                x = _block(x, int(FILTERS[stage] * width), KERNELS[stage], stride, name)
+        x = keras.layers.GlobalAveragePooling1D(name="pool", dtype="float32")(x)
+        if n_outputs:
+            x = keras.layers.Dense(n_outputs, name=HEAD, dtype="float32")(x)
+    return keras.Model(inputs, x, name=f"resnet{depth}")
+
+
+@contextmanager
+def _policy(precision):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def _conv(x, filters, kernel, stride, name):
+    start = keras.initializers.VarianceScaling(1.0, "fan_in", "truncated_normal")
+    layer = keras.layers.Conv1D(
+        filters, kernel, stride, "same", use_bias=False, kernel_initializer=start, name=f"{name}_conv"
+    )
+    return BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn")(layer(x))
+
+
+def _stem(x, filters):
+    x = keras.layers.ReLU(name="stem_relu")(_conv(x, filters, 7, 2, "stem"))
+    return keras.layers.MaxPooling1D(3, 2, "same", name="stem_pool")(x)
+
+
+def _block(x, filters, kernel, stride, name):
+    shortcut = x
+    if stride > 1 or x.shape[-1] != filters:
+        shortcut = _conv(x, filters, 1, stride, f"{name}_shortcut")
+    x = keras.layers.ReLU(name=f"{name}_relu1")(_conv(x, filters, kernel, stride, f"{name}_first"))
+    x = _conv(x, filters, kernel, 1, f"{name}_second")
+    return keras.layers.ReLU(name=f"{name}_relu2")(keras.layers.Add(name=f"{name}_add")([x, shortcut]))

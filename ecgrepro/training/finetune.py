@@ -1,0 +1,177 @@
+"""Fine-tuning on CinC 2017: trained to its own early stop, the selected checkpoint judged once on the test fold.
+
+Source: Weimann & Conrad 2021 as coded (c255af5, `finetuning/trainer.py`) and the class report (736e4ab).
+Departure: all randomness is seeded (the original seeds the split alone).
+"""
+
+import time
+from dataclasses import dataclass, replace
+
+import keras
+import numpy as np
+import pandas as pd
+
+from ecgrepro.corpora.cinc2017 import CLASSES
+from ecgrepro.errors import SettingsError
+from ecgrepro.evaluation import metrics
+from ecgrepro.evaluation.predictions import prediction_table
+from ecgrepro.frames.splits import hold_out, stratified_folds
+from ecgrepro.models.catalogue import build
+from ecgrepro.models.resnet1d import HEAD
+from ecgrepro.training import checkpoint
+from ecgrepro.training.run_record import run_record
+from ecgrepro.training.seeds import derive, make_deterministic
+from ecgrepro.training.workspace import optimiser
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Positions of the training, validation and test records, ascending."""
+
+    train: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
+
+
+def finetune(trial, store, workspace, report=lambda text: None):
+    """Run a fine-tuning trial to its end and commit its results.
+
+    Parameters
+    ----------
+    trial : Trial
+    store : TrialStore
+    workspace : Workspace
+    report : callable
+        Takes one line on where the run stands.
+
+    Raises
+    ------
+    SettingsError
+        A selection rule that does not exist, or a pre-training whose weights are missing.
+    """
+    if trial.recipe.select not in ("macro_f1", "loss"):
+        raise SettingsError("select", "macro_f1 or loss", repr(trial.recipe.select), "Choose one.")
+    make_deterministic(trial.seed)
+    (name, _), *_ = [pair for pair in trial.corpora if pair[0] == "cinc2017"]
+    inputs, labels = workspace.af(name, trial.recipe.input)
+    parts = split(trial, labels, workspace.corpus(name).groups())
+    model = start_model(trial, store)
+    run = _resume(trial, store, model)
+    while not finished(run, trial.recipe):
+        _epoch(trial, store, model, inputs, labels, parts, run)
+        last = run["history"][-1]
+        report(f"epoch {last['epoch']}, validation loss {last['val_loss']:.3f}, macro F1 {last['val_macro_f1']:.3f}")
+    record = _record(trial, model, parts, run)
+    checkpoint.restore(model, run["best"])
+    ids = workspace.corpus(name).index.record_id.to_numpy()
+    store.commit(trial, run["history"], _predictions(trial, model, inputs, labels, ids, parts), record)
+
+
+def split(trial, labels, groups):
+    """Split the records of a trial; duplicates stay on one side. Returns `Parts`."""
+    recipe = trial.recipe
+    folds = stratified_folds(labels, groups, recipe.folds, recipe.fold_seed)
+    rest, test = np.flatnonzero(folds != trial.fold), np.flatnonzero(folds == trial.fold)
+    kept, held = hold_out(labels[rest], groups[rest], recipe.validation, derive(trial.seed, "split"))
+    train, validation = rest[kept], rest[held]
+    if recipe.labels < 1:
+        _, chosen = hold_out(labels[train], groups[train], recipe.labels, derive(trial.seed, "labels"))
+        train = train[chosen]
+    return Parts(train, validation, test)
+
+
+def start_model(trial, store):
+    """Build and compile the net of a fine-tuning trial, with the weights it starts from."""
+    recipe = trial.recipe
+    model = build(trial.model, recipe.input.length, len(CLASSES), width=trial.width, precision=trial.precision)
+    if trial.parent:
+        key, share = trial.initialisation.split("@")
+        path = store.weights(key, float(share))
+        if not path.exists():
+            raise SettingsError(trial, f"the weights of pre-training {key}", "none", "Run that trial first.")
+        checkpoint.load_extractor(path, model, HEAD)
+    model.compile(optimiser(recipe.optimiser), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    model.optimizer.build(model.trainable_variables)
+    return model
+
+
+def _resume(trial, store, model):
+    found = checkpoint.load(store.checkpoint(trial))
+    if found is None:
+        return {"history": [], "best": None, "best_epoch": 0, "seconds": 0.0, "cpu_seconds": 0.0, "resumed": 0}
+    progress, groups = found
+    checkpoint.restore(model, groups["state"])
+    return progress | {"best": groups["best"], "resumed": progress["resumed"] + 1}
+
+
+def finished(run, recipe):
+    """Whether the cap is reached, or the validation loss has not fallen for `recipe.patience` epochs."""
+    losses = [row["val_loss"] for row in run["history"]]
+    if not losses:
+        return False
+    return len(losses) >= recipe.epochs or len(losses) - 1 - int(np.argmin(losses)) >= recipe.patience
+
+
+def _epoch(trial, store, model, inputs, labels, parts, run):
+    began, cpu = time.perf_counter(), time.process_time()
+    epoch = len(run["history"]) + 1
+    loss = train_epoch(model, inputs, labels, parts.train, trial, epoch)
+    row = {"epoch": epoch, "loss": loss} | validate(model, inputs, labels, parts.validation)
+    run["history"].append(row)
+    score = {"macro_f1": "val_macro_f1", "loss": "val_loss"}[trial.recipe.select]
+    sign = -1 if trial.recipe.select == "loss" else 1
+    scores = [sign * past[score] for past in run["history"]]
+    if len(scores) == 1 or scores[-1] > max(scores[:-1]):
+        run["best"], run["best_epoch"] = checkpoint.state(model), epoch
+    run["seconds"] += time.perf_counter() - began
+    run["cpu_seconds"] += time.process_time() - cpu
+    progress = {key: value for key, value in run.items() if key != "best"}
+    checkpoint.save(store.checkpoint(trial), progress, state=checkpoint.state(model), best=run["best"])
+
+
+def train_epoch(model, inputs, labels, train, trial, epoch):
+    """One pass over the training records in an order that depends on seed and epoch alone; mean loss."""
+    order = np.random.default_rng([derive(trial.seed, "order"), epoch]).permutation(train)
+    model.reset_metrics()
+    for first in range(0, len(order), trial.recipe.batch_size):
+        batch = order[first : first + trial.recipe.batch_size]
+        loss = model.train_on_batch(inputs[batch][..., None], labels[batch])
+    return float(loss)
+
+
+def predict(model, inputs, positions, batch_size=256):
+    """Logits of records: float32 (n_records, n_classes)."""
+    parts = [positions[first : first + batch_size] for first in range(0, len(positions), batch_size)]
+    return np.concatenate([np.asarray(model.predict_on_batch(inputs[p][..., None]), np.float32) for p in parts])
+
+
+def validate(model, inputs, labels, validation):
+    """Validation loss and scores of one epoch, as a row of the history."""
+    logits = predict(model, inputs, validation)
+    matrix = metrics.confusion_matrix(labels[validation], logits.argmax(axis=1), len(CLASSES))
+    return {"val_loss": float(metrics.cross_entropy(logits, labels[validation])),
+            "val_macro_f1": float(metrics.macro_f1(matrix)),
+            "val_challenge_f1": float(metrics.challenge_f1(matrix))}  # fmt: skip
+
+
+def _predictions(trial, model, inputs, labels, ids, parts):
+    tables = []
+    for part in ("validation", "test"):
+        positions = getattr(parts, part)
+        logits = predict(model, inputs, positions)
+        where = {"part": part, "fold": trial.fold, "seed": trial.seed}
+        tables.append(prediction_table(ids[positions], labels[positions], logits, **where))
+    return pd.concat(tables, ignore_index=True)
+
+
+def _record(trial, model, parts, run):
+    epochs = len(run["history"])
+    return run_record(
+        run["seconds"], run["cpu_seconds"], epochs * len(parts.train), resumed=run["resumed"], epochs=epochs,
+        best_epoch=run["best_epoch"], hit_epoch_cap=not finished(run, _without_cap(trial.recipe)),
+        parameters=model.count_params(), records={name: len(getattr(parts, name)) for name in ("train", "validation", "test")},
+    )  # fmt: skip
+
+
+def _without_cap(recipe):
+    return replace(recipe, epochs=10**9)

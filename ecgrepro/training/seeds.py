@@ -1,0 +1,21 @@
+"""Where a trial's randomness comes from: one seed, one independent stream per purpose."""
+
+import keras
+import numpy as np
+
+#: A stream never changes its number, or every result does.
+PURPOSES = {"initialisation": 0, "order": 1, "split": 2, "labels": 3, "sampler": 4, "held_out": 5}
+
+
+def derive(seed, purpose):
+    """Return a 31-bit seed for one purpose of a trial."""
+    return int(np.random.SeedSequence([seed, PURPOSES[purpose]]).generate_state(1)[0] >> 1)
+
+
+def make_deterministic(seed):
+    """Seed every library's global generator and ask TensorFlow for deterministic kernels."""
+    keras.utils.set_random_seed(derive(seed, "initialisation"))
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()

@@ -1,0 +1,97 @@
+"""Where trials leave what they found: appears in one rename, is never repeated, never overwritten.
+
+``results/KEY/`` holds ``trial.json``, ``history.csv``, ``predictions.parquet`` and ``run.json``; these are small
+and may be committed. ``work/KEY/`` holds weights and the checkpoint of an unfinished run; these are not.
+"""
+
+import fcntl
+import json
+import os
+import shutil
+from contextlib import contextmanager
+from pathlib import Path
+
+import pandas as pd
+
+from ecgrepro.evaluation.predictions import read_predictions, write_predictions
+
+
+class TrialStore:
+    """Results and working files of the trials of a study at one scale.
+
+    Parameters
+    ----------
+    results, work : str or Path
+        Folders; made when first needed.
+    """
+
+    def __init__(self, results, work):
+        self.results, self.work = Path(results), Path(work)
+
+    def has(self, trial):
+        """Whether the trial's results are there."""
+        return (self.results / trial.key / "run.json").exists()
+
+    def weights(self, key, share):
+        """Path of the extractor's weights after a share of the pre-training trial `key`."""
+        return self.work / key / f"extractor-{share:g}.npz"
+
+    def checkpoint(self, trial):
+        return self.work / trial.key / "checkpoint.npz"
+
+    def commit(self, trial, history, predictions, run):
+        """Make a trial's results appear, all at once, and drop its checkpoint.
+
+        Parameters
+        ----------
+        history : list of dict
+        predictions : DataFrame
+            See `ecgrepro.evaluation.predictions`.
+        run : dict
+        """
+        place = self.results / trial.key
+        partial = self.results / f".{trial.key}.partial"
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        (partial / "trial.json").write_text(json.dumps(trial.to_dict(), indent=1, sort_keys=True) + "\n")
+        pd.DataFrame(history).to_csv(partial / "history.csv", index=False, float_format="%.6g")
+        write_predictions(partial / "predictions.parquet", predictions)
+        (partial / "run.json").write_text(json.dumps(run, indent=1, sort_keys=True) + "\n")
+        if place.exists():  # re-run for its weights alone: the results first found stay
+            shutil.rmtree(partial)
+        else:
+            os.replace(partial, place)
+        self.checkpoint(trial).unlink(missing_ok=True)
+
+    def results_of(self, key):
+        return read_result(self.results / key)
+
+    @contextmanager
+    def lock(self, trial):
+        """Hold a trial for this process; yields False where another process has it."""
+        folder = self.work / trial.key
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / "lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+                return
+            yield True
+
+
+def read_result(folder):
+    """Read one trial's results: dict of ``key``, ``trial``, ``run``, ``history``, ``predictions``."""
+    folder = Path(folder)
+    return {
+        "key": folder.name,
+        "trial": json.loads((folder / "trial.json").read_text()),
+        "run": json.loads((folder / "run.json").read_text()),
+        "history": pd.read_csv(folder / "history.csv"),
+        "predictions": read_predictions(folder / "predictions.parquet"),
+    }
+
+
+def read_results(folder):
+    """Read all trials of a results folder, sorted by key; an empty list where there are none."""
+    return [read_result(path.parent) for path in sorted(Path(folder).glob("[0-9a-f]*/run.json"))]

@@ -1,0 +1,159 @@
+"""`Trial`: one training run, described so completely that its description names it.
+
+Two trials with the same description are the same run; the hash of the canonical JSON is the trial's key. When
+training behaviour changes, `RECIPE` must go up (a golden test of one step sees to it), so that results of an
+older recipe are never taken for new ones.
+"""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+
+from ecgrepro.frames.af import AfInput
+
+#: Version of everything that turns a description into numbers.
+RECIPE = 1
+
+
+@dataclass(frozen=True)
+class Adam:
+    """Keras' Adam; pre-training as published uses beta_2 .98 and epsilon 1e-9, fine-tuning the defaults."""
+
+    learning_rate: float = 1e-3
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-7
+
+
+@dataclass(frozen=True)
+class Pretraining:
+    """One pass over the patients of one or more corpora (Weimann & Conrad 2021, c255af5).
+
+    Attributes
+    ----------
+    task : {"beat"}
+    fs : float
+        Sampling rate in Hz; corpora of another rate are resampled first.
+    length : int
+        Samples of a frame (published: 512, 2,048, 4,096 at 250 Hz).
+    frames_per_patient : int
+        Published: 4,096.
+    batch_size : int
+    shuffle_patients : int
+        Patients whose frames are mixed (published: 16).
+    held_out : float
+        Share of the patients of each corpus that is never trained on (published: .05).
+    held_out_frames : int
+        Frames per held-out patient that judge the pre-trained net.
+    checkpoints : tuple of float
+        Shares of the pass after which the weights are kept.
+    mean, deviation : float
+        Standardising constants in mV (Icentia11k: .0018, 1.3711).
+    """
+
+    task: str = "beat"
+    fs: float = 250.0
+    length: int = 2048
+    frames_per_patient: int = 4096
+    batch_size: int = 32
+    shuffle_patients: int = 16
+    held_out: float = 0.05
+    held_out_frames: int = 256
+    checkpoints: tuple = (1.0,)
+    mean: float = 0.0018
+    deviation: float = 1.3711
+    optimiser: Adam = Adam(beta_2=0.98, epsilon=1e-9)
+
+
+@dataclass(frozen=True)
+class FineTuning:
+    """Supervised training on CinC 2017 (Weimann & Conrad 2021, c255af5; class report 736e4ab).
+
+    Attributes
+    ----------
+    input : AfInput
+    folds, fold_seed : int
+        The test records are fold `Trial.fold` of so many stratified ones (published: one split of 20 %).
+    validation : float
+        Share of the other records (published: .0625) that selects the checkpoint.
+    labels : float
+        Share of the remaining training records that is used; as in the published `--subset`, the validation
+        records stay.
+    batch_size : int
+        64 (README), 32 (argparse), 128 (class report).
+    epochs, patience : int
+        Cap, and epochs without a lower validation loss after which training stops (published: 200, 50).
+    select : {"macro_f1", "loss"}
+        What picks the checkpoint on the validation records: the class report's and the original's default.
+    """
+
+    input: AfInput = AfInput()
+    folds: int = 5
+    fold_seed: int = 2017
+    validation: float = 0.0625
+    labels: float = 1.0
+    batch_size: int = 64
+    epochs: int = 200
+    patience: int = 50
+    select: str = "macro_f1"
+    optimiser: Adam = Adam()
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One training run.
+
+    Attributes
+    ----------
+    study, scale, arm : str
+    seed : int
+        Source of all randomness. Arms with the same seed share split, data order and head initialisation.
+    fold : int
+        Test fold; 0 for pre-training, whose test records are its held-out patients'.
+    corpora : tuple of (name, fingerprint)
+    model, width, precision
+        See `ecgrepro.models`.
+    recipe : Pretraining or FineTuning
+    initialisation : str
+        ``"random"``, or ``"KEY@SHARE"``: the pre-training trial and the share of its pass.
+    freeze_depth : int
+        Learnable layers frozen from the input on.
+    """
+
+    study: str
+    scale: str
+    arm: str
+    seed: int
+    fold: int
+    corpora: tuple
+    model: str
+    width: float
+    recipe: Pretraining | FineTuning
+    precision: str = "float32"
+    initialisation: str = "random"
+    freeze_depth: int = 0
+    version: int = field(default=RECIPE)
+
+    def to_dict(self):
+        """Description as plain dicts and lists, with the recipe's kind under ``stage``."""
+        return asdict(self) | {"stage": self.stage}
+
+    @property
+    def stage(self):
+        return "pretraining" if isinstance(self.recipe, Pretraining) else "fine-tuning"
+
+    @property
+    def key(self):
+        """First 16 hexadecimal digits of the SHA-256 of the canonical JSON."""
+        text = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @property
+    def parent(self):
+        """Key of the pre-training trial this one stems from, or None."""
+        return None if self.initialisation == "random" else self.initialisation.split("@")[0]
+
+    def __str__(self):
+        tuned = isinstance(self.recipe, FineTuning)
+        part = f", fold {self.fold}, {self.recipe.labels:.0%} of labels" if tuned else ""
+        return f"{self.study} {self.stage} {self.arm}, seed {self.seed}{part} [{self.key}]"

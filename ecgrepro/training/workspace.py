@@ -1,0 +1,79 @@
+"""The corpora a trial names, opened, and the working copies made of them."""
+
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+from ecgrepro.corpora.corpus import Corpus
+from ecgrepro.errors import InputError
+from ecgrepro.frames.af import prepare_corpus
+from ecgrepro.frames.resample import resample_corpus
+from ecgrepro.frames.sampler import Streams
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Ingested corpora by name, and a folder for what is derived from them.
+
+    Parameters
+    ----------
+    corpora : tuple of (name, path of an ingested corpus)
+    work : Path
+        Working folder; resampled corpora and prepared inputs are kept there.
+    """
+
+    corpora: tuple
+    work: Path
+    _cache: dict = field(default_factory=dict, hash=False, compare=False)
+
+    def corpus(self, name):
+        """Open a corpus by name."""
+        paths = dict(self.corpora)
+        if name not in paths:
+            raise InputError(
+                f"corpus {name}", f"one of {', '.join(paths) or 'none'}", "no such corpus",
+                f"Run `ecgrepro data ingest {name} --source DIR --out DIR` and name the folder.",
+            )  # fmt: skip
+        if name not in self._cache:
+            self._cache[name] = Corpus(paths[name])
+        return self._cache[name]
+
+    def fingerprints(self, *names):
+        """(name, fingerprint) of corpora, as a `Trial` holds them."""
+        return tuple((name, self.corpus(name).fingerprint) for name in names)
+
+    def check(self, trial):
+        """Raise `InputError` unless every corpus of a trial is the one it was described with."""
+        for name, fingerprint in trial.corpora:
+            if self.corpus(name).fingerprint != fingerprint:
+                raise InputError(
+                    f"corpus {name}", f"content {fingerprint[:12]}", self.corpus(name).fingerprint[:12],
+                    "The trial was described for other recordings: describe it again.",
+                )  # fmt: skip
+
+    def streams(self, names, fs, n_classes):
+        """Single-lead streams of corpora at one sampling rate; see `Streams`."""
+        return _streams(self, tuple(names), fs, n_classes)
+
+    def af(self, name, how):
+        """Inputs float32 (n_records, length) and labels int32 (n_records,) of the AF task."""
+        return prepare_corpus(self.corpus(name), how, self.work / "prepared", progress=False)
+
+
+@lru_cache(maxsize=4)
+def _streams(workspace, names, fs, n_classes):
+    corpora = [workspace.corpus(name) for name in names]
+    at_rate = [
+        corpus
+        if (corpus.index.fs == fs).all()
+        else resample_corpus(corpus, fs, workspace.work / "resampled" / f"{corpus.fingerprint[:16]}-{fs:g}Hz")
+        for corpus in corpora
+    ]
+    return Streams(at_rate, n_classes)
+
+
+def optimiser(settings):
+    """Keras' Adam from a trial's settings."""
+    import keras
+
+    return keras.optimizers.Adam(**asdict(settings))
