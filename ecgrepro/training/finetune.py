@@ -18,7 +18,7 @@ from ecgrepro.evaluation.predictions import prediction_table
 from ecgrepro.frames.splits import hold_out, stratified_folds
 from ecgrepro.models.catalogue import build
 from ecgrepro.models.resnet1d import HEAD
-from ecgrepro.training import checkpoint
+from ecgrepro.training import checkpoint, steps
 from ecgrepro.training.run_record import run_record
 from ecgrepro.training.seeds import derive, make_deterministic
 from ecgrepro.training.workspace import optimiser
@@ -33,7 +33,7 @@ class Parts:
     test: np.ndarray
 
 
-def finetune(trial, store, workspace, report=lambda text: None):
+def finetune(trial, store, workspace, report=lambda text: None, notes=None):
     """Run a fine-tuning trial to its end and commit its results.
 
     Parameters
@@ -43,6 +43,8 @@ def finetune(trial, store, workspace, report=lambda text: None):
     workspace : Workspace
     report : callable
         Takes one line on where the run stands.
+    notes : dict, optional
+        Further entries of the run record.
 
     Raises
     ------
@@ -61,7 +63,7 @@ def finetune(trial, store, workspace, report=lambda text: None):
         _epoch(trial, store, model, inputs, labels, parts, run)
         last = run["history"][-1]
         report(f"epoch {last['epoch']}, validation loss {last['val_loss']:.3f}, macro F1 {last['val_macro_f1']:.3f}")
-    record = _record(trial, model, parts, run)
+    record = _record(trial, model, parts, run) | (notes or {})
     checkpoint.restore(model, run["best"])
     ids = workspace.corpus(name).index.record_id.to_numpy()
     store.commit(trial, run["history"], _predictions(trial, model, inputs, labels, ids, parts), record)
@@ -132,11 +134,9 @@ def _epoch(trial, store, model, inputs, labels, parts, run):
 def train_epoch(model, inputs, labels, train, trial, epoch):
     """One pass over the training records in an order that depends on seed and epoch alone; mean loss."""
     order = np.random.default_rng([derive(trial.seed, "order"), epoch]).permutation(train)
-    model.reset_metrics()
-    for first in range(0, len(order), trial.recipe.batch_size):
-        batch = order[first : first + trial.recipe.batch_size]
-        loss = model.train_on_batch(inputs[batch][..., None], labels[batch])
-    return float(loss)
+    size = trial.recipe.batch_size
+    batches = (order[first : first + size] for first in range(0, len(order), size))
+    return steps.train(model, ((inputs[batch][..., None], labels[batch]) for batch in batches))
 
 
 def predict(model, inputs, positions, batch_size=256):

@@ -16,7 +16,7 @@ from ecgrepro.frames.beat import BeatTask
 from ecgrepro.frames.sampler import FrameSampler
 from ecgrepro.models.catalogue import build
 from ecgrepro.models.resnet1d import HEAD
-from ecgrepro.training import checkpoint
+from ecgrepro.training import checkpoint, steps
 from ecgrepro.training.run_record import run_record
 from ecgrepro.training.seeds import derive, make_deterministic
 from ecgrepro.training.workspace import optimiser
@@ -25,7 +25,7 @@ from ecgrepro.training.workspace import optimiser
 BLOCK = 50
 
 
-def pretrain(trial, store, workspace, report=lambda text: None):
+def pretrain(trial, store, workspace, report=lambda text: None, notes=None):
     """Run a pre-training trial to its end and commit its results.
 
     Parameters
@@ -35,6 +35,8 @@ def pretrain(trial, store, workspace, report=lambda text: None):
     workspace : Workspace
     report : callable
         Takes one line on where the run stands.
+    notes : dict, optional
+        Further entries of the run record.
     """
     make_deterministic(trial.seed)
     train, held_out = samplers(trial, workspace)
@@ -47,7 +49,7 @@ def pretrain(trial, store, workspace, report=lambda text: None):
     frames = run["step"] * trial.recipe.batch_size
     record = run_record(run["seconds"], run["cpu_seconds"], frames, resumed=run["resumed"],
                         parameters=model.count_params(), patients=len(train.patients),
-                        held_out_patients=held_out.patients)  # fmt: skip
+                        held_out_patients=held_out.patients, **(notes or {}))  # fmt: skip
     store.commit(trial, run["history"], predict_held_out(trial, model, held_out), record)
 
 
@@ -98,13 +100,11 @@ def _block(trial, store, model, train, run, keep):
     """Train up to the next row of the history, and save."""
     began, cpu = time.perf_counter(), time.process_time()
     stop = min(run["step"] + BLOCK, train.n_steps, *(step for step in keep if step > run["step"]))
-    model.reset_metrics()
-    for step in range(run["step"], stop):
-        loss = model.train_on_batch(*train.batch(step))
+    loss = steps.train(model, (train.batch(step) for step in range(run["step"], stop)))
     run["step"] = stop
     run["seconds"] += time.perf_counter() - began
     run["cpu_seconds"] += time.process_time() - cpu
-    run["history"].append({"step": stop, "frames": stop * trial.recipe.batch_size, "loss": float(loss)})
+    run["history"].append({"step": stop, "frames": stop * trial.recipe.batch_size, "loss": loss})
     if stop in keep:
         checkpoint.save_extractor(store.weights(trial.key, keep[stop]), model, HEAD)
     checkpoint.save(store.checkpoint(trial), run, state=checkpoint.state(model))

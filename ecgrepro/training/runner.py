@@ -72,5 +72,5 @@ def _run_one(trial, store, workspace, bar, annotate):
             return False
         workspace.check(trial)
         bar.set_description(str(trial))
-        RUN[trial.stage](trial, store, workspace, lambda text: bar.set_postfix_str(text))
+        RUN[trial.stage](trial, store, workspace, bar.set_postfix_str, annotate(trial))
         return True

@@ -1,0 +1,162 @@
+"""The command line: `ecgrepro --help`."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ecgrepro.errors import EcgreproError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Does transfer learning help ECG classification, and by how much? Fetches nothing by itself; every "
+    "result lies under results/, everything that can be made again under _work/.",
+)
+data = typer.Typer(no_args_is_help=True, help="Data sets: list them, look at one, ingest one.")
+app.add_typer(data, name="data")
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+
+@app.command("demo-data")
+def demo_data(
+    directory: Annotated[Path, typer.Argument(help="Folder to make; must be new or empty.")],
+    patients: Annotated[int, typer.Option(help="Holter patients.")] = 24,
+    segments: Annotated[int, typer.Option(help="Segments per patient.")] = 2,
+    samples: Annotated[int, typer.Option(help="Samples per segment at 250 Hz (published: 1048577).")] = 65_536,
+    records: Annotated[int, typer.Option(help="Hand-held recordings.")] = 240,
+    seed: Annotated[int, typer.Option(help="Same seed, same bytes.")] = 2017,
+):
+    """Write synthetic ECG in the published formats: Icentia11k (torrent and PhysioNet layout) and CinC 2017."""
+    from ecgrepro.corpora.synthetic_writers import write_demo_data
+
+    write_demo_data(directory, patients=patients, segments=segments, samples=samples, records=records, seed=seed,
+                    progress=typer.echo)  # fmt: skip
+    typer.echo(f"Wrote synthetic recordings to {directory}. Next: ecgrepro data ingest cinc2017 "
+               f"--source {directory}/cinc2017 --out DATA/cinc2017")  # fmt: skip
+
+
+@data.command("list")
+def data_list():
+    """Name the data sets that can be ingested."""
+    from ecgrepro.corpora.registry import DATA_SETS
+
+    for card in DATA_SETS.values():
+        typer.echo(f"{card.name:20} {card.title}")
+    typer.echo("\n`ecgrepro data show NAME` tells where to get one, in which layout, under which licence.")
+
+
+@data.command("show")
+def data_show(name: Annotated[str, typer.Argument(help="A name from `ecgrepro data list`.")]):
+    """Show where a data set comes from, its licence, and the layout that is read."""
+    from ecgrepro.corpora.registry import data_set
+
+    card = data_set(name)
+    for key in ("title", "url", "licence", "layout", "facts"):
+        typer.echo(f"{key:12} {getattr(card, key)}")
+    typer.echo(f"{'options':12} {', '.join('--' + option for option in card.options) or 'none'}")
+    if card.non_commercial:
+        typer.echo(f"{'note':12} Not for commercial use: nothing that holds its recordings may be passed on.")
+
+
+@data.command("ingest")
+def data_ingest(
+    name: Annotated[str, typer.Argument(help="A name from `ecgrepro data list`.")],
+    source: Annotated[Path, typer.Option(help="The publisher's files, as `data show` describes them.")],
+    out: Annotated[Path, typer.Option(help="Corpus folder to make; runs use DATA/NAME.")],
+    labels: Annotated[str | None, typer.Option(help="cinc2017: label revision v0, v2 or v3 (default v3).")] = None,
+    patients: Annotated[int | None, typer.Option(help="icentia11k: only the first so many patients.")] = None,
+    as_json: JsonOption = False,
+):
+    """Check every record and write a corpus: resumable, atomic, bad records set aside with their reason."""
+    from ecgrepro.corpora.ingest import ingest
+
+    options = {"labels": labels, "patients": patients}
+    given = {key: value for key, value in options.items() if value is not None}
+    manifest = ingest(name, source, out, **given).manifest
+    typer.echo(json.dumps(manifest, indent=1) if as_json else describe(manifest))
+
+
+def describe(manifest):
+    """Say a manifest's counts in a few lines."""
+    counts = manifest["counts"]
+    lines = [f"{manifest['data_set']} {manifest['options'] or ''}".strip(), f"records {counts['records']:,}"]
+    for kind in ("labels", "beats", "rhythms"):
+        found = {name: count for name, count in counts[kind].items() if name}
+        if found:
+            lines.append(f"{kind} " + ", ".join(f"{name} {count:,}" for name, count in found.items()))
+    lines.append(f"quarantined {len(manifest['quarantined'])}")
+    lines += [f"  {record}: {reason}" for record, reason in list(manifest["quarantined"].items())[:20]]
+    return "\n".join([*lines, f"fingerprint {manifest['fingerprint'][:16]}"])
+
+
+@app.command("run")
+def run_command(
+    study: Annotated[str, typer.Argument(help="data or resnet1d.")],
+    scale: Annotated[str, typer.Option(help="demo (synthetic, minutes), pilot, colab or paper.")] = "demo",
+    parameters: Annotated[
+        list[str] | None, typer.Option("-p", metavar="KEY=VALUE", help="Any parameter, e.g. -p seeds=2 -p data=DATA.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Executed notebook (default _work/runs/STUDY-SCALE.ipynb).")] = None,
+):
+    """Execute a study's notebook with papermill; trials that have a result already are not repeated."""
+    from ecgrepro.studies.notebook import execute_study, parse_parameters
+
+    path = execute_study(study, out, scale=scale, **parse_parameters(parameters or []))
+    typer.echo(f"Executed notebook: {path}")
+
+
+@app.command("book")
+def book_command():
+    """Execute the notebooks at demo scale and build the book into _build/html."""
+    from ecgrepro import paths
+    from ecgrepro.studies.book import build
+
+    typer.echo(f"Book: {build(paths.home())}")
+
+
+@app.command("claims")
+def claims_command(
+    as_json: JsonOption = False,
+    study: Annotated[str | None, typer.Option(help="Only this study's.")] = None,
+):
+    """Print the ledger: every claim with its published value, our estimate, its interval and the verdict."""
+    from ecgrepro.studies.evidence import ledger_rows
+
+    rows = [row for row in ledger_rows() if study in (None, row["study"])]
+    if as_json:
+        typer.echo(json.dumps(rows, indent=1))
+        return
+    for row in rows:
+        typer.echo(f"{row['id']:32} {row['study']:10} {row['verdict']:28} ours {row['ours'] or '-'}  {row['interval'] or ''}")
+
+
+@app.command("models")
+def models_command(as_json: JsonOption = False):
+    """List the models: parameters, and floating-point operations of one forward pass over one frame."""
+    from ecgrepro.models.catalogue import catalogue
+
+    rows = catalogue()
+    if as_json:
+        typer.echo(json.dumps(rows, indent=1))
+        return
+    for row in rows:
+        typer.echo(f"{row['name']:20} outputs {row['outputs']}  parameters {row['parameters']:>10,}  "
+                   f"frame {row['frame']:>6,}  {row['flops'] / 1e9:6.2f} GFLOPs")  # fmt: skip
+
+
+def main():
+    """Run the command line; an error a person can act on is one message and exit status 1."""
+    try:
+        app()
+    except EcgreproError as error:
+        typer.echo(f"Error: {error}", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

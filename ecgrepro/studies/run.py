@@ -1,0 +1,94 @@
+"""Running a study at a scale: finds or makes its corpora, describes its trials, runs what is missing."""
+
+from pathlib import Path
+
+from ecgrepro import paths
+from ecgrepro.claims.rules import rule_hashes
+from ecgrepro.corpora.corpus import Corpus
+from ecgrepro.corpora.ingest import ingest
+from ecgrepro.errors import SettingsError
+from ecgrepro.studies import resnet1d
+from ecgrepro.studies.scale import configure
+from ecgrepro.training.runner import run
+from ecgrepro.training.store import TrialStore, read_results
+from ecgrepro.training.workspace import Workspace
+
+#: Studies that train, by name; each module has `SCALES` and `trials`.
+STUDIES = {"resnet1d": resnet1d}
+#: Size of the synthetic demo data: enough for both classes of arms to learn something within a minute or two.
+DEMO = {"patients": 24, "segments": 2, "samples": 65_536, "records": 240, "seed": 2017}
+
+
+def run_study(study, scale="demo", *, data=None, progress=True, **overrides):
+    """Run every trial of a study that has no result yet, and return all its results.
+
+    Parameters
+    ----------
+    study : str
+    scale : {"demo", "pilot", "colab", "paper"}
+    data : str or Path, optional
+        Folder of ingested corpora, one sub-folder each, named as in the registry; a demo makes its own.
+    overrides
+        See `ecgrepro.studies.scale.configure`.
+
+    Returns
+    -------
+    list of dict
+        See `ecgrepro.training.store.read_result`; only this call's trials, pre-training included.
+    """
+    if study not in STUDIES:
+        raise SettingsError("study", f"one of {', '.join(STUDIES)}", repr(study), "See `ecgrepro run --help`.")
+    settings = configure(STUDIES[study].SCALES, scale, **overrides)
+    workspace = open_workspace(settings, data)
+    trials = STUDIES[study].trials(settings, workspace)
+    store = TrialStore(paths.results(scale, study), paths.work() / "trials" / scale)
+    rules = {"rules": rule_hashes(study)}
+    run(trials, store, workspace, progress=progress, annotate=lambda trial: rules)
+    return [store.results_of(trial.key) for trial in trials]
+
+
+def committed_results(scale, study):
+    """Results that lie under `results/` already, whoever ran them; an empty list where there are none."""
+    return read_results(paths.results(scale, study))
+
+
+def open_workspace(scale, data=None):
+    """Open the corpora a scale needs; `InputError` names the one that is missing and how to get it."""
+    names = (*scale.pretraining_corpora, "cinc2017")
+    if scale.name == "demo":
+        folder = demo_corpora()
+    elif data is None:
+        raise SettingsError(
+            f"scale {scale.name}", "`data`, a folder of ingested corpora", "none",
+            f"Ingest {', '.join(names)} with `ecgrepro data ingest NAME --source DIR --out DATA/NAME`, "
+            "then give `-p data=DATA`.",
+        )  # fmt: skip
+    else:
+        folder = Path(data)
+    workspace = Workspace(tuple((name, folder / name) for name in names), paths.work())
+    revision = workspace.corpus("cinc2017").manifest["options"]["labels"]
+    if revision != scale.label_revision:
+        raise SettingsError(
+            folder / "cinc2017", f"labels {scale.label_revision}", revision,
+            f"Ingest with `--labels {scale.label_revision}` or give `-p label_revision={revision}`.",
+        )  # fmt: skip
+    return workspace
+
+
+def demo_corpora():
+    """Make the synthetic recordings once, in the published formats, ingest them, and return the folder."""
+    from ecgrepro.corpora.synthetic_writers import write_demo_data
+
+    folder = paths.work() / "demo"
+    if not (folder / "published").exists():
+        write_demo_data(folder / "published", **DEMO)
+    for name, source in (("icentia11k", "icentia11k_wfdb"), ("cinc2017", "cinc2017")):
+        if not (folder / "corpora" / name / "manifest.json").exists():
+            ingest(name, folder / "published" / source, folder / "corpora" / name, progress=False)
+    return folder / "corpora"
+
+
+def corpus_counts(data=None):
+    """Manifests of ingested corpora by name: those under `data`, or the demo's."""
+    folder = demo_corpora() if data is None else Path(data)
+    return {path.parent.name: Corpus(path.parent).manifest for path in sorted(folder.glob("*/manifest.json"))}

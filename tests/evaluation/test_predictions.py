@@ -1,0 +1,143 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from ecgrepro.errors import DiskError, InputError
+from ecgrepro.evaluation import predictions
+from ecgrepro.evaluation.predictions import (
+    combine_predictions,
+    prediction_table,
+    read_predictions,
+    validate_predictions,
+    write_predictions,
+)
+
+
+@pytest.fixture
+def table():
+    logits = np.array([[2, 1, 0, 0], [0, 0, 3, 0], [1, 1, 0, 0]], np.float32)
+    return prediction_table(["A00001", "A00002", "A00003"], [0, 2, 1], logits, part="test", fold=2, seed=7)
+
+
+def test_a_table_survives_the_file_unchanged(table, tmp_path):
+    write_predictions(tmp_path / "predictions.parquet", table)
+    pd.testing.assert_frame_equal(read_predictions(tmp_path / "predictions.parquet"), table)
+    assert [path.name for path in tmp_path.iterdir()] == ["predictions.parquet"]
+
+
+def test_a_folder_named_like_a_column_adds_none(table, tmp_path):
+    path = tmp_path / "seed=3" / "predictions.parquet"
+    path.parent.mkdir()
+    write_predictions(path, table)
+    assert set(read_predictions(path)["seed"]) == {7}
+
+
+def test_columns_have_the_dtypes_of_the_contract(table):
+    assert [str(table[name].dtype) for name in ("label", "fold", "seed")] == ["int8", "int32", "int64"]
+    assert {str(table[name].dtype) for name in predictions.logit_columns(table)} == {"float32"}
+    assert list(table.columns[:5]) == ["record_id", "part", "label", "fold", "seed"]
+
+
+def test_more_than_ten_classes_keep_their_order():
+    logits = np.eye(12, dtype=np.float32)
+    table = prediction_table([f"R{i}" for i in range(12)], range(12), logits, part="test", fold=0, seed=0)
+    assert predictions.predicted_classes(table).tolist() == list(range(12))
+
+
+def test_the_lowest_class_wins_a_tie(table):
+    assert predictions.predicted_classes(table).tolist() == [0, 2, 0]
+
+
+def test_a_record_may_return_in_another_seed_or_part(table):
+    combined = combine_predictions([table, table.assign(seed=8), table.assign(part="validation")])
+    assert len(combined) == 9
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"logit_1": np.nan}, "3 records with NaN or infinite ones, first 'A00001'"),
+        ({"logit_1": np.float64(1e300)}, "NaN or infinite"),
+        ({"label": 4}, "values from 4 to 4"),
+        ({"label": -1}, "values from -1 to -1"),
+        ({"label": 300}, "values from 300 to 300"),
+        ({"label": 1.5}, "dtype float64"),
+        ({"fold": -1}, "fold to be integers"),
+        ({"part": "train"}, "'train'"),
+        ({"record_id": "A00001"}, r"2 repetitions, first 'A00001' \(seed 7, test\)"),
+        ({"record_id": 5}, "non-empty strings"),
+        ({"record_id": ""}, "non-empty strings"),
+        ({"probability": 0.5}, "probability"),
+        ({"logit_5": 0.0}, "without a gap"),
+    ],
+)
+def test_a_wrong_table_is_refused_and_not_written(table, change, message, tmp_path):
+    with pytest.raises(InputError, match=message):
+        write_predictions(tmp_path / "predictions.parquet", table.assign(**change))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_missing_column_is_named(table):
+    with pytest.raises(InputError, match="expected columns record_id, part, label, fold, seed"):
+        validate_predictions(table.drop(columns="seed"))
+
+
+def test_an_empty_table_is_refused(table):
+    with pytest.raises(InputError, match="an empty table"):
+        validate_predictions(table.iloc[:0])
+
+
+def test_two_labels_for_one_record_are_refused(table):
+    other = table.assign(seed=8, label=np.array([0, 3, 1], np.int8))
+    with pytest.raises(InputError, match="several for 1 records, first 'A00002'"):
+        combine_predictions([table, other])
+
+
+def test_combining_nothing_is_refused():
+    with pytest.raises(InputError, match="at least one table"):
+        combine_predictions([])
+
+
+def test_arrays_of_unequal_length_are_refused():
+    with pytest.raises(InputError, match="2 record ids"):
+        prediction_table(["a", "b"], [0], np.zeros((2, 4)), part="test", fold=0, seed=0)
+
+
+def test_a_missing_file_and_a_file_of_another_kind_are_named(tmp_path):
+    with pytest.raises(InputError, match=r"absent\.parquet.*no such file"):
+        read_predictions(tmp_path / "absent.parquet")
+    (tmp_path / "text.parquet").write_text("not a table")
+    with pytest.raises(InputError, match=r"text\.parquet: expected a Parquet file"):
+        read_predictions(tmp_path / "text.parquet")
+
+
+def test_a_truncated_file_is_refused(table, tmp_path):
+    path = tmp_path / "predictions.parquet"
+    write_predictions(path, table)
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(InputError, match="Delete it and run the trial again"):
+        read_predictions(path)
+
+
+def test_a_folder_that_is_missing_is_a_disk_error(table, tmp_path):
+    with pytest.raises(DiskError, match="Make the folder"):
+        write_predictions(tmp_path / "absent" / "predictions.parquet", table)
+    (tmp_path / "file").touch()
+    with pytest.raises(DiskError, match="Make the folder"):
+        write_predictions(tmp_path / "file" / "predictions.parquet", table)
+
+
+def test_a_failed_write_keeps_the_earlier_file(table, tmp_path, monkeypatch):
+    path = tmp_path / "predictions.parquet"
+    write_predictions(path, table)
+
+    def fill_disk(_, partial, **__):
+        partial.write_bytes(b"half")
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(predictions.pq, "write_table", fill_disk)
+    with pytest.raises(DiskError, match="No space left"):
+        write_predictions(path, table.assign(seed=9))
+    monkeypatch.undo()
+    assert set(read_predictions(path)["seed"]) == {7}
+    assert len(list(tmp_path.iterdir())) == 1
