@@ -27,7 +27,9 @@ def demo_data(
     directory: Annotated[Path, typer.Argument(help="Folder to make; must be new or empty.")],
     patients: Annotated[int, typer.Option(help="Holter patients.")] = 24,
     segments: Annotated[int, typer.Option(help="Segments per patient.")] = 2,
-    samples: Annotated[int, typer.Option(help="Samples per segment at 250 Hz (published: 1048577).")] = 65_536,
+    samples: Annotated[
+        int, typer.Option(help="Samples per segment at 250 Hz (published: 1048577).")
+    ] = 65_536,
     records: Annotated[int, typer.Option(help="Hand-held recordings.")] = 240,
     seed: Annotated[int, typer.Option(help="Same seed, same bytes.")] = 2017,
 ):
@@ -68,7 +70,9 @@ def data_ingest(
     name: Annotated[str, typer.Argument(help="A name from `ecgrepro data list`.")],
     source: Annotated[Path, typer.Option(help="The publisher's files, as `data show` describes them.")],
     out: Annotated[Path, typer.Option(help="Corpus folder to make; runs use DATA/NAME.")],
-    labels: Annotated[str | None, typer.Option(help="cinc2017: label revision v0, v2 or v3 (default v3).")] = None,
+    labels: Annotated[
+        str | None, typer.Option(help="cinc2017: label revision v0, v2 or v3 (default v3).")
+    ] = None,
     patients: Annotated[int | None, typer.Option(help="icentia11k: only the first so many patients.")] = None,
     as_json: JsonOption = False,
 ):
@@ -99,9 +103,12 @@ def run_command(
     study: Annotated[str, typer.Argument(help="data or resnet1d.")],
     scale: Annotated[str, typer.Option(help="demo (synthetic, minutes), pilot, colab or paper.")] = "demo",
     parameters: Annotated[
-        list[str] | None, typer.Option("-p", metavar="KEY=VALUE", help="Any parameter, e.g. -p seeds=2 -p data=DATA.")
+        list[str] | None,
+        typer.Option("-p", metavar="KEY=VALUE", help="Any parameter, e.g. -p seeds=2 -p data=DATA."),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Executed notebook (default _work/runs/STUDY-SCALE.ipynb).")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Executed notebook (default _work/runs/STUDY-SCALE.ipynb).")
+    ] = None,
 ):
     """Execute a study's notebook with papermill; trials that have a result already are not repeated."""
     from ecgrepro.studies.notebook import execute_study, parse_parameters
@@ -132,7 +139,9 @@ def claims_command(
         typer.echo(json.dumps(rows, indent=1))
         return
     for row in rows:
-        typer.echo(f"{row['id']:32} {row['study']:10} {row['verdict']:28} ours {row['ours'] or '-'}  {row['interval'] or ''}")
+        typer.echo(
+            f"{row['id']:32} {row['study']:10} {row['verdict']:28} ours {row['ours'] or '-'}  {row['interval'] or ''}"
+        )
 
 
 @app.command("models")

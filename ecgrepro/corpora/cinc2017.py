@@ -96,7 +96,9 @@ class Reader:
 
     def __init__(self, source, labels="v3"):
         if labels not in LABEL_FILES:
-            raise SettingsError("labels", f"one of {', '.join(LABEL_FILES)}", repr(labels), "v3 is the final revision.")
+            raise SettingsError(
+                "labels", f"one of {', '.join(LABEL_FILES)}", repr(labels), "v3 is the final revision."
+            )
         self.options = {"labels": labels}
         self._files = _Files(source)
         self._units = [name[:-4] for name in self._files.names(".hea")]
@@ -159,7 +161,11 @@ class Reader:
 
     def _check_labels(self, name, labels):
         missing = [unit for unit in self._units if unit not in labels]
-        orphans = [unit for unit in labels if unit not in set(self._units)] if len(labels) > len(self._units) else []
+        orphans = (
+            [unit for unit in labels if unit not in set(self._units)]
+            if len(labels) > len(self._units)
+            else []
+        )
         if missing or orphans:
             raise InputError(name, f"one label for each of {len(self._units)} records",
                              f"{len(missing)} records without label {missing[:3]}, "

@@ -56,7 +56,9 @@ class Corpus:
                              "Run `ecgrepro data ingest NAME --source DIR --out DIR`.")  # fmt: skip
         self.manifest = json.loads(manifest.read_text())
         if self.manifest["format"] != FORMAT:
-            raise InputError(self.path, f"corpus format {FORMAT}", str(self.manifest["format"]), "Ingest again.")
+            raise InputError(
+                self.path, f"corpus format {FORMAT}", str(self.manifest["format"]), "Ingest again."
+            )
         self.index = pd.read_parquet(self.path / "index.parquet")
         self.shards = [np.memmap(p, np.int16, "r") for p in sorted(self.path.glob("signal-*.int16"))]
 

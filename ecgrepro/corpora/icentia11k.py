@@ -66,7 +66,11 @@ class Reader:
         return list(self._files)
 
     def size(self):
-        paths = (path for file in self._files.values() for path in (file.rglob("*.dat") if file.is_dir() else [file]))
+        paths = (
+            path
+            for file in self._files.values()
+            for path in (file.rglob("*.dat") if file.is_dir() else [file])
+        )
         # gzip holds the float signal at about its int16 size
         return sum(path.stat().st_size for path in paths) * 2
 

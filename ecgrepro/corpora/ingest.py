@@ -49,7 +49,9 @@ def ingest(name, source, out, *, progress=True, **options):
     if (out / "manifest.json").exists():
         return _same(Corpus(out), identity)
     if out.exists():
-        raise SettingsError(out, "a folder that does not exist yet", "another folder", "Choose another --out.")
+        raise SettingsError(
+            out, "a folder that does not exist yet", "another folder", "Choose another --out."
+        )
     require_space(out, reader.size())
     with CorpusWriter(out, identity | {"source": str(Path(source).name)}) as writer:
         units = [unit for unit in reader.units() if unit not in writer.done]
@@ -61,7 +63,9 @@ def ingest(name, source, out, *, progress=True, **options):
 def _same(corpus, identity):
     present = {key: corpus.manifest[key] for key in identity}
     if present != identity:
-        raise SettingsError(corpus.path, f"no corpus, or one of {identity}", str(present), "Choose another --out.")
+        raise SettingsError(
+            corpus.path, f"no corpus, or one of {identity}", str(present), "Choose another --out."
+        )
     return corpus
 
 

@@ -56,9 +56,7 @@ class WfdbBeatReader:
         del fields["comments"]
         samples, symbols, _ = read_events(self.source / unit, self.extension)
         positions, classes = beats_from_symbols(samples, symbols, BEAT_CODES)
-        return [
-            Record(unit, self.patient(unit), beat_positions=positions, beat_classes=classes, **fields)
-        ]
+        return [Record(unit, self.patient(unit), beat_positions=positions, beat_classes=classes, **fields)]
 
 
 class Reader(WfdbBeatReader):

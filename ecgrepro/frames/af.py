@@ -86,5 +86,7 @@ def class_indices(corpus):
     """Labels of a CinC 2017 corpus as indices into `CLASSES`: int32 (n_records,)."""
     unknown = sorted(set(corpus.index.label) - set(CLASSES))
     if unknown:
-        raise InputError(corpus.path, f"labels among {CLASSES}", str(unknown), "Ingest cinc2017, not another set.")
+        raise InputError(
+            corpus.path, f"labels among {CLASSES}", str(unknown), "Ingest cinc2017, not another set."
+        )
     return corpus.index.label.map({name: i for i, name in enumerate(CLASSES)}).to_numpy(np.int32)

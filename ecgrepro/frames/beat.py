@@ -69,6 +69,7 @@ class EventIndex:
         first = np.searchsorted(self.positions, starts, "left") + 1
         last = np.searchsorted(self.positions, stops, "right")
         # where no event ends in the frame, first lies behind last
-        return self.cumulative[np.maximum(last, first).clip(max=len(self.positions))] - self.cumulative[
-            first.clip(max=len(self.positions))
-        ]
+        return (
+            self.cumulative[np.maximum(last, first).clip(max=len(self.positions))]
+            - self.cumulative[first.clip(max=len(self.positions))]
+        )

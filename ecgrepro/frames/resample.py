@@ -63,7 +63,9 @@ def resample_corpus(corpus, fs, out):
         made = Corpus(out)
         if made.manifest["source"] == corpus.fingerprint:
             return made
-        raise SettingsError(out, "no corpus, or a copy of this one", "a copy of another", "Delete that folder.")
+        raise SettingsError(
+            out, "no corpus, or a copy of this one", "a copy of another", "Delete that folder."
+        )
     row = corpus.index
     require_space(out, int((row.n_samples * row.n_leads * fs / row.fs).sum() * 2))
     with CorpusWriter(out, identity) as writer:
@@ -81,7 +83,9 @@ def _resampled_record(corpus, i, fs):
     for kind, name in (("beats", "beat"), ("rhythms", "rhythm")):
         positions, classes = getattr(corpus, kind)
         part = slice(row[f"{kind}_start"], row[f"{kind}_stop"])
-        events[f"{name}_positions"] = np.minimum(np.rint(positions[part] * fs / row.fs), len(adc)).astype(np.int64)
+        events[f"{name}_positions"] = np.minimum(np.rint(positions[part] * fs / row.fs), len(adc)).astype(
+            np.int64
+        )
         events[f"{name}_classes"] = classes[part]
     return Record(row.record_id, row.patient_id, adc, np.asarray(row.gain), np.asarray(row.baseline), float(fs),
                   tuple(row.leads), row.label, **events)  # fmt: skip

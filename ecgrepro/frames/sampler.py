@@ -96,7 +96,9 @@ class FrameSampler:
         self.streams, self.task, self.length, self.batch_size = streams, task, length, batch_size
         self.frames_per_patient, self.seed, self.shuffle_patients = frames_per_patient, seed, shuffle_patients
         table = streams.table
-        usable = table[(table.n_samples > length) & (True if patients is None else table.group.isin(patients))]
+        usable = table[
+            (table.n_samples > length) & (True if patients is None else table.group.isin(patients))
+        ]
         if usable.empty:
             raise SettingsError("frame length", "a recording longer than a frame", f"{length} samples, longest "
                                 f"recording {table.n_samples.max()}", "Choose shorter frames.")  # fmt: skip

@@ -22,7 +22,11 @@ def catalogue():
     ``flops`` are floating-point operations of one forward pass over one frame, a multiply-add as two.
     """
     rows = []
-    for name, outputs, frame in (("resnet18 extractor", 0, 16_384), ("resnet18", 4, 16_384), ("resnet18", 5, 2_048)):
+    for name, outputs, frame in (
+        ("resnet18 extractor", 0, 16_384),
+        ("resnet18", 4, 16_384),
+        ("resnet18", 5, 2_048),
+    ):
         model = build(name.split()[0], frame, outputs)
         rows.append({"name": name, "outputs": outputs, "parameters": model.count_params(),
                      "frame": frame, "flops": flops(model)})  # fmt: skip

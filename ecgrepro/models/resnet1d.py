@@ -67,7 +67,9 @@ def resnet1d(length, n_outputs, *, depth=18, width=1.0, n_leads=1, precision="fl
     if depth not in BLOCKS:
         raise SettingsError("depth", f"one of {sorted(BLOCKS)}", str(depth), "Choose a published depth.")
     if width <= 0 or (FILTERS[0] * width) % 1:
-        raise SettingsError("width", "64 * width a whole number above 0", str(width), "Try 0.125, 0.25, 0.5 or 1.")
+        raise SettingsError(
+            "width", "64 * width a whole number above 0", str(width), "Try 0.125, 0.25, 0.5 or 1."
+        )
     with _policy(precision):
         inputs = keras.Input((length, n_leads), name="signal")
         x = _stem(inputs, int(FILTERS[0] * width))
@@ -108,7 +110,10 @@ def _stem(x, filters):
 def _block(x, filters, kernel, stride, name):
     shortcut = x
     if stride > 1 or x.shape[-1] != filters:
-        shortcut = _conv(x, filters, 1, stride, f"{name}_shortcut")
+        # a 1x1 convolution of stride s reads every s-th sample. Dropping the others first gives the same numbers
+        # and keeps clear of oneDNN's strided 1x1 kernel, which in TensorFlow 2.21 writes past its memory for
+        # some channel counts (8 to 16 on AVX-512: "malloc(): invalid size") or, worse, says nothing
+        shortcut = _conv(x[:, ::stride], filters, 1, 1, f"{name}_shortcut")
     x = keras.layers.ReLU(name=f"{name}_relu1")(_conv(x, filters, kernel, stride, f"{name}_first"))
     x = _conv(x, filters, kernel, 1, f"{name}_second")
     return keras.layers.ReLU(name=f"{name}_relu2")(keras.layers.Add(name=f"{name}_add")([x, shortcut]))

@@ -29,12 +29,19 @@ PILOT_PRETRAINING = Pretraining(
     fs=125.0, length=1024, batch_size=128, shuffle_patients=128, held_out=0.1, mean=-0.1557, deviation=0.466
 )
 #: 4,096 samples at 125 Hz are 32.8 s: a recording of 30 s, which most are, fits whole; longer ones keep
-#: their last 32.8 s (published: 65.5 s). Early stopping waits 15 epochs instead of 50, with the cap as
-#: published; chosen on validation losses of the random arm (seed 100, not among the seeds below).
-PILOT_FINE_TUNING = FineTuning(input=AfInput(fs=125.0, length=4096), patience=15)
+#: their last 32.8 s (published: 65.5 s). Early stopping waits 20 epochs instead of 50, with the cap as
+#: published: chosen on the validation records of the random arm alone (seeds 100 and 101, fold 0, which are not
+#: among the seeds below), where the loss was lowest by epoch 10 and macro F1 rose no further after it.
+PILOT_FINE_TUNING = FineTuning(input=AfInput(fs=125.0, length=4096), patience=20)
 
 DEMO_PRETRAINING = replace(
-    PILOT_PRETRAINING, frames_per_patient=512, batch_size=64, held_out=0.2, held_out_frames=64, mean=0.0, deviation=0.5
+    PILOT_PRETRAINING,
+    frames_per_patient=512,
+    batch_size=64,
+    held_out=0.2,
+    held_out_frames=64,
+    mean=0.0,
+    deviation=0.5,
 )
 
 SCALES = {

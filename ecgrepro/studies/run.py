@@ -37,7 +37,9 @@ def run_study(study, scale="demo", *, data=None, progress=True, **overrides):
         See `ecgrepro.training.store.read_result`; only this call's trials, pre-training included.
     """
     if study not in STUDIES:
-        raise SettingsError("study", f"one of {', '.join(STUDIES)}", repr(study), "See `ecgrepro run --help`.")
+        raise SettingsError(
+            "study", f"one of {', '.join(STUDIES)}", repr(study), "See `ecgrepro run --help`."
+        )
     settings = configure(STUDIES[study].SCALES, scale, **overrides)
     workspace = open_workspace(settings, data)
     trials = STUDIES[study].trials(settings, workspace)

@@ -96,12 +96,16 @@ def _seeds(scale, value):
         return tuple(range(value)) if value > len(scale.seeds) else scale.seeds[:value]
     if isinstance(value, (list, tuple)) and value and all(isinstance(seed, int) for seed in value):
         return tuple(value)
-    raise SettingsError("seeds", "a number above 0 or a list of seeds", repr(value), "For example `-p seeds 2`.")
+    raise SettingsError(
+        "seeds", "a number above 0 or a list of seeds", repr(value), "For example `-p seeds 2`."
+    )
 
 
 def _arms(scale, value):
     names = [value] if isinstance(value, str) else list(value)
     unknown = sorted(set(names) - set(scale.arms))
     if unknown:
-        raise SettingsError("arms", f"names among {', '.join(scale.arms)}", str(unknown), "Choose among them.")
+        raise SettingsError(
+            "arms", f"names among {', '.join(scale.arms)}", str(unknown), "Choose among them."
+        )
     return {name: scale.arms[name] for name in names}

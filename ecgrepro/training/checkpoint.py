@@ -46,7 +46,9 @@ def load(path):
         return None
     groups = {}
     with np.load(path) as file:
-        names = sorted((name for name in file.files if name != "progress"), key=lambda n: int(n.split("/")[1]))
+        names = sorted(
+            (name for name in file.files if name != "progress"), key=lambda n: int(n.split("/")[1])
+        )
         for name in names:
             groups.setdefault(name.split("/")[0], []).append(file[name])
         return json.loads(str(file["progress"])), groups
@@ -77,9 +79,12 @@ def load_extractor(path, model, head):
     """
     with np.load(path) as file:
         arrays = dict(file)
-    places = {f"{layer.name}/{v.name}": v for layer in model.layers if layer.name != head for v in layer.variables}
+    places = {
+        f"{layer.name}/{v.name}": v for layer in model.layers if layer.name != head for v in layer.variables
+    }
     wrong = sorted(
-        set(arrays) ^ set(places) | {n for n in set(arrays) & set(places) if arrays[n].shape != places[n].shape}
+        set(arrays) ^ set(places)
+        | {n for n in set(arrays) & set(places) if arrays[n].shape != places[n].shape}
     )
     if wrong:
         raise InputError(path, f"the {len(places)} tensors of {model.name}", f"{len(wrong)} that do not fit: {wrong[:3]}",

@@ -62,7 +62,9 @@ def finetune(trial, store, workspace, report=lambda text: None, notes=None):
     while not finished(run, trial.recipe):
         _epoch(trial, store, model, inputs, labels, parts, run)
         last = run["history"][-1]
-        report(f"epoch {last['epoch']}, validation loss {last['val_loss']:.3f}, macro F1 {last['val_macro_f1']:.3f}")
+        report(
+            f"epoch {last['epoch']}, validation loss {last['val_loss']:.3f}, macro F1 {last['val_macro_f1']:.3f}"
+        )
     record = _record(trial, model, parts, run) | (notes or {})
     checkpoint.restore(model, run["best"])
     ids = workspace.corpus(name).index.record_id.to_numpy()
@@ -85,7 +87,9 @@ def split(trial, labels, groups):
 def start_model(trial, store):
     """Build and compile the net of a fine-tuning trial, with the weights it starts from."""
     recipe = trial.recipe
-    model = build(trial.model, recipe.input.length, len(CLASSES), width=trial.width, precision=trial.precision)
+    model = build(
+        trial.model, recipe.input.length, len(CLASSES), width=trial.width, precision=trial.precision
+    )
     if trial.parent:
         key, share = trial.initialisation.split("@")
         path = store.weights(key, float(share))
@@ -100,7 +104,14 @@ def start_model(trial, store):
 def _resume(trial, store, model):
     found = checkpoint.load(store.checkpoint(trial))
     if found is None:
-        return {"history": [], "best": None, "best_epoch": 0, "seconds": 0.0, "cpu_seconds": 0.0, "resumed": 0}
+        return {
+            "history": [],
+            "best": None,
+            "best_epoch": 0,
+            "seconds": 0.0,
+            "cpu_seconds": 0.0,
+            "resumed": 0,
+        }
     progress, groups = found
     checkpoint.restore(model, groups["state"])
     return progress | {"best": groups["best"], "resumed": progress["resumed"] + 1}
@@ -141,8 +152,13 @@ def train_epoch(model, inputs, labels, train, trial, epoch):
 
 def predict(model, inputs, positions, batch_size=256):
     """Logits of records: float32 (n_records, n_classes)."""
-    parts = [positions[first : first + batch_size] for first in range(0, len(positions), batch_size)]
-    return np.concatenate([np.asarray(model.predict_on_batch(inputs[p][..., None]), np.float32) for p in parts])
+    parts = []
+    for first in range(0, len(positions), batch_size):
+        part = positions[first : first + batch_size]
+        # one shape for all batches: every other shape would compile the net once more
+        filled = np.resize(part, batch_size)
+        parts.append(np.asarray(model.predict_on_batch(inputs[filled][..., None]), np.float32)[: len(part)])
+    return np.concatenate(parts)
 
 
 def validate(model, inputs, labels, validation):

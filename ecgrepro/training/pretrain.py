@@ -120,10 +120,15 @@ def predict_held_out(trial, model, sampler):
         rows, starts = sampler.places(step)
         frames, labels = sampler.batch(step)
         table = sampler.streams.table.iloc[rows]
-        ids = [f"{r.corpus}/{r.record_id}/{r.lead}/{start}" for r, start in zip(table.itertuples(), starts, strict=True)]
+        ids = [
+            f"{r.corpus}/{r.record_id}/{r.lead}/{start}"
+            for r, start in zip(table.itertuples(), starts, strict=True)
+        ]
         logits = np.asarray(model.predict_on_batch(frames), np.float32)
         parts.append(pd.DataFrame({"record_id": ids, "label": labels}).join(pd.DataFrame(logits)))
     # two draws can hit the same frame
     table = pd.concat(parts, ignore_index=True).drop_duplicates("record_id")
     logits = table.drop(columns=["record_id", "label"]).to_numpy()
-    return prediction_table(table.record_id, table.label, logits, part="test", fold=trial.fold, seed=trial.seed)
+    return prediction_table(
+        table.record_id, table.label, logits, part="test", fold=trial.fold, seed=trial.seed
+    )

@@ -44,7 +44,9 @@ def git_commit():
         run = lambda *words: subprocess.run(  # noqa: E731
             ["git", *words], cwd=here, capture_output=True, text=True, check=True, timeout=10
         ).stdout.strip()
-        return run("rev-parse", "--short=12", "HEAD") + ("-dirty" if run("status", "--porcelain", "*.py") else "")
+        return run("rev-parse", "--short=12", "HEAD") + (
+            "-dirty" if run("status", "--porcelain", "*.py") else ""
+        )
     except (OSError, subprocess.SubprocessError):
         return ""
 
@@ -85,7 +87,9 @@ def _accelerators():
         import tensorflow as tf
 
         devices = tf.config.list_physical_devices("GPU")
-        return [tf.config.experimental.get_device_details(device).get("device_name", "GPU") for device in devices]
+        return [
+            tf.config.experimental.get_device_details(device).get("device_name", "GPU") for device in devices
+        ]
     if keras.backend.backend() == "jax":
         import jax
 

@@ -1,0 +1,197 @@
+"""Claims decided from the publications' own printed numbers, rounding taken into account.
+
+Every printed number stands for an interval; a check carries the intervals through the arithmetic that
+the publication implies and gives the interval in which the result must lie. The claim is then
+
+* contradicted where that interval has no number in common with what the printed result stands for,
+* supported where it has, and lies wholly within the printed result's interval widened by the margin,
+* inconclusive where it has, but the printed digits are too coarse for the margin.
+
+A claim of several parts is supported only if all are, and contradicted as soon as one is.
+"""
+
+import math
+from dataclasses import dataclass
+
+from ecgrepro.claims.claim import printed_interval
+from ecgrepro.errors import InputError
+
+
+@dataclass(frozen=True)
+class ArithmeticResult:
+    """The outcome of a check.
+
+    Attributes
+    ----------
+    word : {"supported", "contradicted", "inconclusive"}
+    computed : dict
+        Part to (low, high); the part is None where the claim publishes a single number.
+    sentence : str
+        Every part with its computed interval, formatted from these very numbers.
+    """
+
+    word: str
+    computed: dict
+    sentence: str
+
+
+def run_check(claim):
+    """Carry out the claim's check and judge it; raise InputError where its inputs do not fit the check."""
+    try:
+        computed = CHECKS[claim.comparison["check"]](claim)
+        published = {part: claim.published_interval(part) for part in computed}
+    except (KeyError, TypeError, ZeroDivisionError) as fault:
+        fix = "Compare the comparison's inputs with the check's docstring in arithmetic.py."
+        raise InputError(
+            f"ledger claim {claim.id}", "inputs that the check can use", repr(fault), fix
+        ) from fault
+    words = {part: judge(computed[part], published[part], claim.margin) for part in computed}
+    worst = next((w for w in ("contradicted", "inconclusive") if w in words.values()), "supported")
+    sentences = [_sentence(claim, part, computed[part], words[part]) for part in computed]
+    return ArithmeticResult(worst, computed, "; ".join(sentences) + ".")
+
+
+def judge(computed, published, margin):
+    """Return the word for one computed (low, high), given the interval the printed result stands for.
+
+    >>> judge((6.42, 6.71), (6.565, 6.575), 0.2)
+    'supported'
+    """
+    # Bounds are compared with a tolerance: .7795 is not representable, and an end that merely touches counts.
+    slack = 1e-9 * max(1.0, *(abs(bound) for bound in (*computed, *published) if math.isfinite(bound)))
+    if computed[1] < published[0] - slack or computed[0] > published[1] + slack:
+        return "contradicted"
+    wide = published[0] - margin - slack <= computed[0] and computed[1] <= published[1] + margin + slack
+    return "supported" if wide else "inconclusive"
+
+
+def _sentence(claim, part, computed, word):
+    name = "" if part is None else f"{part}: "
+    printed = claim.published if part is None else claim.published[part]
+    relation = {
+        "supported": "agrees with",
+        "contradicted": "excludes",
+        "inconclusive": "is too wide to judge",
+    }
+    bound = "at least " if (claim.printed or {}).get("rounding") == "lower_bound" else ""
+    return f"{name}{_format(computed)} {relation[word]} the printed {bound}{printed:,}"
+
+
+def _format(interval):
+    low, high = interval
+    if low == high:
+        return f"{low:,.6g}" if low != round(low) else f"{low:,.0f}"
+    digits = max(0, 1 - math.floor(round(math.log10(high - low), 6)))
+    return f"[{low:,.{digits}f}, {high:,.{digits}f}]"
+
+
+def _inputs(claim):
+    return {name: printed_interval(given["value"], given["printed"]) for name, given in claim.inputs.items()}
+
+
+def _groups(claim):
+    """Return part to its intervals; inputs are named ``part/member``, ``member`` for a single number."""
+    groups = {}
+    for name, interval in _inputs(claim).items():
+        part = name.rpartition("/")[0] or None
+        groups.setdefault(part, []).append(interval)
+    return groups
+
+
+def _total(intervals):
+    return sum(low for low, _ in intervals), sum(high for _, high in intervals)
+
+
+def _ratio(first, second):
+    """Quotient of two positive intervals."""
+    return first[0] / second[1], first[1] / second[0]
+
+
+def totals(claim):
+    """Add the inputs of each part."""
+    return {part: _total(members) for part, members in _groups(claim).items()}
+
+
+def means(claim):
+    """Average the inputs of each part with equal weights."""
+    groups = _groups(claim)
+    return {
+        part: tuple(bound / len(groups[part]) for bound in total) for part, total in totals(claim).items()
+    }
+
+
+def product(claim):
+    """Multiply all inputs, which are positive."""
+    intervals = _inputs(claim).values()
+    return {None: (math.prod(low for low, _ in intervals), math.prod(high for _, high in intervals))}
+
+
+def relative_gain(claim):
+    """Gain of input ``treated`` over input ``reference`` in percent of the reference."""
+    inputs = _inputs(claim)
+    low, high = _ratio(inputs["treated"], inputs["reference"])
+    return {None: (100 * (low - 1), 100 * (high - 1))}
+
+
+def relative_reduction(claim):
+    """How far every other input lies below input ``reference``, in percent of it."""
+    inputs = _inputs(claim)
+    reference = inputs.pop("reference")
+    ratios = {part: _ratio(interval, reference) for part, interval in inputs.items()}
+    return {part: (100 * (1 - high), 100 * (1 - low)) for part, (low, high) in ratios.items()}
+
+
+def resnet18_parameters(*, dimensions, kernels, stem_kernel, bias, n_outputs):
+    """Return the number of parameters of a ResNet-18, trainable or not, by counting its layers.
+
+    One input channel; stem convolution; four stages of two basic blocks with 64, 128, 256 and 512
+    filters; a 1 x 1 convolution on the shortcut only where the number of channels changes; batch
+    normalisation (scale, offset, mean, variance) after every convolution; global average; dense layer.
+
+    Parameters
+    ----------
+    dimensions : int
+        1 for signals, 2 for images; kernels are square in 2-D.
+    kernels : sequence of 4 int
+        Kernel length in each stage.
+    stem_kernel : int
+    bias : bool
+        Whether convolutions have one.
+    n_outputs : int
+        Classes of the dense layer, which always has a bias; 0 for the feature extractor alone.
+    """
+
+    def normalised_convolution(kernel, inputs, filters):
+        return kernel**dimensions * inputs * filters + bias * filters + 4 * filters
+
+    count, inputs = normalised_convolution(stem_kernel, 1, 64), 64
+    for kernel, filters in zip(kernels, (64, 128, 256, 512), strict=True):
+        count += normalised_convolution(kernel, inputs, filters)
+        count += 3 * normalised_convolution(kernel, filters, filters)
+        count += normalised_convolution(1, inputs, filters) if inputs != filters else 0
+        inputs = filters
+    return count + (inputs + 1) * n_outputs
+
+
+#: The published nets. 1-D: Weimann & Conrad's code, one kernel length per stage, no biases. 2-D: the class
+#: report's Keras net on spectrograms.
+RESNET18_1D = {"dimensions": 1, "kernels": (7, 5, 5, 3), "stem_kernel": 7, "bias": False}
+RESNET18_2D = {"dimensions": 2, "kernels": (3, 3, 3, 3), "stem_kernel": 7, "bias": True}
+
+
+def parameter_counts(claim):
+    """Count the parameters of every net named in the published mapping, from its layer table."""
+    nets = {
+        "1d_pretraining": (RESNET18_1D, 5),
+        "1d_finetuning": (RESNET18_1D, 4),
+        "2d_pretraining": (RESNET18_2D, 5),
+    }
+    counts = {part: resnet18_parameters(**nets[part][0], n_outputs=nets[part][1]) for part in claim.published}
+    return {part: (float(count), float(count)) for part, count in counts.items()}
+
+
+#: Checks by the name a comparison gives.
+CHECKS = {
+    check.__name__: check
+    for check in (totals, means, product, relative_gain, relative_reduction, parameter_counts)
+}

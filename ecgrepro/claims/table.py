@@ -1,0 +1,135 @@
+"""All claims side by side: what was published, what we found, the word on it."""
+
+import math
+from collections.abc import Mapping
+from numbers import Integral, Real
+
+from ecgrepro.claims import ledger
+from ecgrepro.claims.rules import changed_after_run
+from ecgrepro.claims.verdicts import decide
+from ecgrepro.errors import InputError
+
+_COPIED = ("level", "scale", "n_seeds", "n_records")
+
+
+def claims_table(estimates=None, *, stored_rules=None, claims=None):
+    """Return one JSON-serialisable dict per claim, in the ledger's order.
+
+    Parameters
+    ----------
+    estimates : mapping of claim id to Estimate, optional
+        What the studies measured. Claims without an estimate are "not run", or decided by arithmetic.
+    stored_rules : mapping of claim id to hash, optional
+        What the trials stored (`ecgrepro.claims.rules.rule_hashes`); a difference is told in ``rule_changed``
+        and in ``reason``.
+    claims : sequence of Claim, optional
+        Default: the packaged ledger.
+
+    Returns
+    -------
+    list of dict
+        Keys: id, study, source, statement, metric, rule, published (number or mapping), printed,
+        published_spread, margin, ours (number, mapping or None), interval ([low, high], None or, for an
+        arithmetic claim of several parts, a mapping of part to [low, high]), level, scale, n_seeds,
+        n_records, verdict, substitute, substitutes, reason, smallest_margin, rule_changed, missing,
+        command, note, correction.
+        ``missing`` and ``command`` are empty unless the verdict is "not run".
+
+    Raises
+    ------
+    InputError
+        For an estimate of a claim that the ledger does not have, or one that `decide` refuses.
+    """
+    claims = ledger.load() if claims is None else claims
+    estimates = estimates or {}
+    if unknown := sorted(set(estimates) - {claim.id for claim in claims}):
+        raise InputError(
+            "estimates", "ids of the ledger", str(unknown), "Correct the id, or enter the claim."
+        )
+    changed = {} if stored_rules is None else changed_after_run(stored_rules, claims)
+    return [_row(claim, estimates.get(claim.id), changed.get(claim.id, "")) for claim in claims]
+
+
+def what_is_missing(claim, verdict):
+    """Return in words what a verdict "not run" lacks; empty for every other verdict."""
+    if verdict.word != "not run":
+        return ""
+    if verdict.substitute:
+        return "; ".join(verdict.estimate.substitutes)
+    requires = claim.requires
+    needed = [*requires.get("corpora", ()), requires.get("pretraining_corpus")]
+    data = f"real data: {', '.join(name for name in needed if name)}"
+    more = [
+        f"{key.replace('_', ' ')} {requires[key]}" for key in ("label_revision", "budget") if key in requires
+    ]
+    return "; ".join([data, *more])
+
+
+def what_supplies_it(claim):
+    """Return the command that supplies a claim's estimate; empty where this project has none."""
+    if claim.command is not None:
+        return claim.command
+    if claim.rule == "count":
+        return "; ".join(
+            f"ecgrepro data ingest {name} --source DIR --out DIR" for name in claim.requires["corpora"]
+        )
+    return f"ecgrepro run {claim.study} --scale paper"
+
+
+def _row(claim, estimate, changed):
+    verdict = decide(claim, estimate)
+    not_run = verdict.word == "not run"
+    return {
+        "id": claim.id,
+        "study": claim.study,
+        "source": f"{claim.source['title']}, {claim.source['place']}",
+        "statement": claim.statement,
+        "metric": claim.comparison.get("metric", claim.quantity["metric"]),
+        "rule": claim.rule,
+        "published": _plain(claim.published),
+        "printed": claim.printed,
+        "published_spread": claim.published_spread,
+        "margin": claim.margin,
+        **_measured(verdict),
+        "verdict": verdict.word,
+        "substitute": verdict.substitute,
+        "reason": f"{verdict.reason} ({changed})" if changed else verdict.reason,
+        "smallest_margin": _plain(verdict.smallest_margin),
+        "rule_changed": changed,
+        "missing": what_is_missing(claim, verdict),
+        "command": what_supplies_it(claim) if not_run else "",
+        "note": claim.note,
+        "correction": claim.correction,
+    }
+
+
+def _measured(verdict):
+    estimate = verdict.estimate
+    if estimate is None:
+        return {"ours": None, "interval": None, **dict.fromkeys(_COPIED), "scale": "", "substitutes": []}
+    return {
+        "ours": _plain(estimate.value),
+        "interval": _interval(estimate.low, estimate.high),
+        **{name: _plain(getattr(estimate, name)) for name in _COPIED},
+        "substitutes": list(estimate.substitutes),
+    }
+
+
+def _interval(low, high):
+    if low is None or high is None:
+        return None
+    if isinstance(low, Mapping):
+        return {str(part): _interval(low[part], high[part]) for part in low}
+    limits = [_plain(low), _plain(high)]
+    return None if None in limits else limits
+
+
+def _plain(value):
+    """Return JSON's own types for numbers of any library; NaN and infinity, which JSON lacks, become None."""
+    if isinstance(value, Mapping):
+        return {str(part): _plain(item) for part, item in value.items()}
+    if isinstance(value, Integral):
+        return int(value)
+    if isinstance(value, Real):
+        return float(value) if math.isfinite(value) else None
+    return value

@@ -1,0 +1,133 @@
+"""Checks of printed numbers against each other: each must be able to say yes and no."""
+
+import dataclasses
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ecgrepro.claims import ledger
+from ecgrepro.claims.arithmetic import CHECKS, RESNET18_1D, judge, resnet18_parameters, run_check
+from ecgrepro.errors import InputError
+
+CLAIMS = {claim.id: claim for claim in ledger.load()}
+ARITHMETIC = [name for name, claim in CLAIMS.items() if claim.rule == "arithmetic"]
+
+
+def alter(claim, published=None, **inputs):
+    """Return the claim with another published figure, or with other input values."""
+    changed = {name: {**claim.inputs[name], "value": value} for name, value in inputs.items()}
+    published = claim.published if published is None else published
+    return dataclasses.replace(claim, published=published, inputs={**claim.inputs, **changed})
+
+
+def shifted(published):
+    if isinstance(published, dict):
+        return {part: value * 1.9 for part, value in published.items()}
+    return published * 1.9
+
+
+def test_only_the_gain_quoted_for_the_wrong_frame_length_is_contradicted():
+    words = {name: run_check(CLAIMS[name]).word for name in ARITHMETIC}
+    assert words.pop("T1F-A-10pctgain-paper") == "contradicted"
+    assert set(words.values()) == {"supported"}
+
+
+@pytest.mark.parametrize("name", ARITHMETIC)
+def test_no_check_supports_another_published_figure(name):
+    assert run_check(alter(CLAIMS[name], shifted(CLAIMS[name].published))).word == "contradicted"
+
+
+def test_every_check_is_used_by_the_ledger():
+    assert {CLAIMS[name].comparison["check"] for name in ARITHMETIC} == set(CHECKS)
+
+
+def test_relative_gain_takes_the_rounding_of_both_figures_into_account():
+    claim = CLAIMS["WC-ABS-657"]
+    low, high = run_check(claim).computed[None]
+    assert low == pytest.approx(100 * (0.7785 / 0.7315 - 1))
+    assert high == pytest.approx(100 * (0.7795 / 0.7305 - 1))
+    assert run_check(alter(claim, 6.52)).word == "supported"
+    assert run_check(alter(claim, 6.43)).word == "inconclusive"
+    assert run_check(alter(claim, 6.41)).word == "contradicted"
+    assert run_check(alter(claim, treated=0.768)).word == "contradicted"
+
+
+def test_a_check_too_coarse_for_its_margin_is_inconclusive():
+    claim = dataclasses.replace(CLAIMS["WC-ABS-657"], margin=0.05)
+    assert run_check(claim).word == "inconclusive"
+
+
+def test_one_wrong_class_count_contradicts_the_sum_of_its_revision_alone():
+    result = run_check(alter(CLAIMS["DA-17v-sum"], **{"v1/N": 5041}))
+    assert result.word == "contradicted"
+    assert result.computed["v1"] == (8529, 8529)
+    assert result.computed["v2"] == (8528, 8528)
+
+
+def test_gpu_hours_leave_room_for_whole_hours_but_not_for_a_missing_stage():
+    claim = CLAIMS["T1F-GPU"]
+    assert run_check(claim).computed["total"] == pytest.approx((72.3, 74.5))
+    assert run_check(alter(claim, **{"total/finetuning_2d": 0.0})).word == "contradicted"
+
+
+def test_macro_f1_over_three_classes_is_refuted_by_the_printed_table():
+    claim = CLAIMS["WC-T1-macro-is-mean-of-four"]
+    three = {name: given for name, given in claim.inputs.items() if not name.endswith("noisy")}
+    assert run_check(dataclasses.replace(claim, inputs=three)).word == "contradicted"
+
+
+def test_reduction_of_epochs_is_relative_to_the_random_arm():
+    result = run_check(CLAIMS["T1F-epochred"])
+    assert result.computed["1pct"] == pytest.approx((11.84, 12.10), abs=0.01)
+    assert run_check(alter(CLAIMS["T1F-epochred"], **{"1pct": 57.0})).word == "contradicted"
+
+
+def test_smaller_segments_would_refute_the_tebibyte():
+    claim = CLAIMS["T1P-size-uncompressed"]
+    assert run_check(alter(claim, segments=520_000)).word == "contradicted"
+
+
+def test_sentence_is_formatted_from_the_computed_numbers():
+    sentence = run_check(alter(CLAIMS["T1F-counts-sum"], N=5000)).sentence
+    assert "8,478 excludes the printed 8,528" in sentence
+
+
+def test_parameter_count_from_layers_gives_the_published_numbers():
+    assert resnet18_parameters(**RESNET18_1D, n_outputs=0) == 4_492_480
+    assert resnet18_parameters(**RESNET18_1D, n_outputs=5) == 4_495_045
+
+
+def test_kernel_three_in_the_stem_refutes_the_published_count():
+    # the report's text says 3, its model summary and the code 7
+    assert resnet18_parameters(**{**RESNET18_1D, "stem_kernel": 3}, n_outputs=5) != 4_495_045
+
+
+def test_parameter_count_agrees_with_adding_up_the_stages_of_the_published_summary():
+    # blocks as the class report's 2-D model summary prints them, the first two by their layers
+    blocks = [74_368, 74_368, 231_296, 296_192, 921_344, 1_182_208, 3_677_696, 4_723_712]
+    stem = 7 * 7 * 64 + 64 + 4 * 64
+    net = {"dimensions": 2, "kernels": (3, 3, 3, 3), "stem_kernel": 7, "bias": True}
+    assert resnet18_parameters(**net, n_outputs=5) == stem + sum(blocks) + 512 * 5 + 5
+
+
+@given(st.floats(-10, 10), st.floats(0, 5), st.floats(-10, 10), st.floats(0, 5), st.floats(0.01, 3))
+def test_word_follows_from_the_overlap_of_two_intervals(
+    start, width, published_start, published_width, margin
+):
+    computed, published = (start, start + width), (published_start, published_start + published_width)
+    word = judge(computed, published, margin)
+    overlap = min(computed[1], published[1]) - max(computed[0], published[0])
+    if overlap > 1e-6:
+        assert word != "contradicted"
+    if overlap < -1e-6:
+        assert word == "contradicted"
+    if word == "supported":
+        assert computed[0] >= published[0] - margin - 1e-6
+        assert computed[1] <= published[1] + margin + 1e-6
+
+
+def test_inputs_that_do_not_fit_the_check_are_an_input_error(make_claim):
+    claim = make_claim("arithmetic", check="relative_gain", inputs={})
+    with pytest.raises(InputError, match="inputs that the check can use.*docstring"):
+        run_check(claim)

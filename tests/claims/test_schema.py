@@ -1,0 +1,90 @@
+"""Every unknown, missing or impossible field of a ledger entry is named in an InputError."""
+
+import pytest
+
+from ecgrepro.claims.schema import check_entry
+from ecgrepro.errors import InputError
+
+
+def test_complete_entry_passes(content):
+    for entry in content["claims"]:
+        check_entry(entry, content)
+
+
+@pytest.mark.parametrize(
+    "key", ["id", "study", "source", "statement", "quantity", "published", "comparison", "margin"]
+)
+def test_missing_field_is_named(content, key):
+    entry = content["claims"][0]
+    del entry[key]
+    with pytest.raises(InputError, match=key):
+        check_entry(entry, content)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        (("margn",), 0.02, "also.*margn"),
+        (("source", "page"), 3, "source.*also.*page"),
+        (("source", "document"), "rumour", "document.*rumour"),
+        (("requires", "colour"), "red", "requires.*also.*colour"),
+        (("study",), "freezing", "study.*freezing"),
+        (("margin",), 0, "margin.*a positive number"),
+        (("margin",), -0.02, "margin.*a positive number"),
+        (("margin",), float("nan"), "margin.*a positive number"),
+        (("margin",), float("inf"), "margin.*a positive number"),
+        (("margin",), True, "margin.*a positive number"),
+        (("margin",), ".02", "margin.*a positive number"),
+        (("published",), None, "published.*a number"),
+        (("published",), "60 s", "published.*a number"),
+        (("published",), {}, "published.*a number"),
+        (("published",), {"a": None}, "published.*a number"),
+        (("printed", "rounding"), "ceiling", "rounding.*ceiling"),
+        (("comparison", "rule"), "guess", "rule.*guess"),
+        (("comparison", "rule"), ["value"], "rule.*value"),
+        (("comparison", "arms"), ["beat"], "comparison.*also.*arms"),
+        (("comparison", "arm"), "magic", "arm.*magic"),
+        (("comparison", "metric"), "f1", "metric.*'f1'"),
+        (("comparison",), "value", "rule.*None"),
+        (("comparison",), {"rule": "arithmetic", "check": "astrology"}, "check.*astrology"),
+    ],
+)
+def test_impossible_field_is_named(content, path, value, message):
+    entry = content["claims"][0]
+    target = entry
+    for key in path[:-1]:
+        target = target[key]
+    target[path[-1]] = value
+    with pytest.raises(InputError, match=message):
+        check_entry(entry, content)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"direction": 2}, "direction"),
+        ({"direction": None}, "direction"),
+        ({"arms": ["beat"]}, "two arms"),
+        ({"arms": "beat"}, "two arms"),
+        ({"arms": ["beat", "random", "beat"]}, "two arms"),
+        ({"arms": ["beat", "magic"]}, "arm.*magic"),
+    ],
+)
+def test_difference_needs_a_sign_and_two_known_arms(content, change, message):
+    entry = content["claims"][0]
+    comparison = {
+        "rule": "difference",
+        "metric": "macro_f1",
+        "arms": ["beat", "random"],
+        "label_fraction": 1.0,
+    }
+    entry["comparison"] = {**comparison, "direction": 1}
+    check_entry(entry, content)
+    entry["comparison"] |= change
+    with pytest.raises(InputError, match=message):
+        check_entry(entry, content)
+
+
+def test_entry_that_is_no_mapping_is_refused(content):
+    with pytest.raises(InputError, match="a mapping"):
+        check_entry("WC-T1", content)
