@@ -24,6 +24,8 @@ from ecgrepro.errors import InputError, SettingsError
 CLASSES = ("N", "A", "O", "~")
 #: Published counts per label revision, in the order of `CLASSES` (facts: revisions v0, v2, v3).
 PUBLISHED_COUNTS = {"v0": (5154, 771, 2557, 46), "v2": (5050, 738, 2456, 284), "v3": (5076, 758, 2415, 279)}
+#: Exact copies among the recordings (same signal, other name): what is drawn or split goes together.
+DUPLICATES = {"A01176": "A00227", "A03123": "A02656"}
 #: File names of each revision. `REFERENCE.csv` is v2 inside the zip and v3 on the web page: see `_labels`.
 LABEL_FILES = {
     "v0": ("REFERENCE-v0.csv", "REFERENCE-v1-original.csv"),
@@ -105,7 +107,8 @@ class Reader:
         if not self._units:
             raise InputError(source, "CinC 2017 records (A00001.hea, A00001.mat ...)", "no header found",
                              "Give the folder that holds training2017/ or training2017.zip.")  # fmt: skip
-        self._labels = self._read_labels(labels)
+        #: Record id to class, for every record.
+        self.labels = self._read_labels(labels)
 
     def units(self):
         return self._units
@@ -116,7 +119,7 @@ class Reader:
     def read(self, unit):
         fields = self._header(unit)
         signal = self._signal(unit, fields.pop("length"))
-        return [Record(unit, "unknown", signal, label=self._labels[unit], leads=("ECG",), **fields)]
+        return [Record(unit, "unknown", signal, label=self.labels[unit], leads=("ECG",), **fields)]
 
     def _header(self, unit):
         lines = self._files.read(f"{unit}.hea").decode("ascii", "replace").splitlines() + ["", ""]

@@ -44,8 +44,8 @@ def run_study(study, scale="demo", *, data=None, progress=True, **overrides):
     workspace = open_workspace(settings, data)
     trials = STUDIES[study].trials(settings, workspace)
     store = TrialStore(paths.results(scale, study), paths.work() / "trials" / scale)
-    rules = {"rules": rule_hashes(study)}
-    run(trials, store, workspace, progress=progress, annotate=lambda trial: rules)
+    notes = {"rules": rule_hashes(study), "label_revision": settings.label_revision}
+    run(trials, store, workspace, progress=progress, annotate=lambda trial: notes)
     return [store.results_of(trial.key) for trial in trials]
 
 

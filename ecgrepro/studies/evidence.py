@@ -1,0 +1,127 @@
+"""From committed results to the ledger's estimates: what the book and `ecgrepro claims` print.
+
+Nothing is trained here, and nothing is typed in: every estimate is computed from per-record predictions under
+``results/``. A claim takes the widest scale that has what it compares: paper, then colab, then pilot.
+"""
+
+import json
+from functools import lru_cache
+
+from ecgrepro import paths
+from ecgrepro.claims import ledger
+from ecgrepro.claims.table import claims_table
+from ecgrepro.claims.verdicts import LEVELS, Estimate, capped_runs, count_estimate, replaced_parts
+from ecgrepro.corpora.cinc2017 import DUPLICATES
+from ecgrepro.evaluation.comparison import arm_estimate, paired_difference
+from ecgrepro.evaluation.predictions import combine_predictions
+from ecgrepro.training.store import read_results
+
+SCALES = ("paper", "colab", "pilot")
+#: Seed of the resampling; part of the rules, so that an interval cannot be drawn again until it pleases.
+RESAMPLING_SEED = 2017
+
+
+def estimates():
+    """Estimate every claim that the committed results can speak to: claim id to `Estimate`."""
+    found = {}
+    for claim in ledger.load():
+        if claim.rule == "arithmetic":
+            continue
+        made = next((made for scale in SCALES if (made := estimate(claim, scale))), None)
+        if made:
+            found[claim.id] = made
+    return found
+
+
+def ledger_rows():
+    """Rows of `claims_table` for all claims, with estimates and the rules their trials stored."""
+    return claims_table(estimates(), stored_rules=stored_rules())
+
+
+def stored_rules():
+    """Rule hashes that the trials stored when they ran, those of the first to finish; None without trials."""
+    runs = [result["run"] for scale in SCALES for result in results("resnet1d", scale)]
+    runs = sorted((run for run in runs if run.get("rules")), key=lambda run: run["finished"])
+    return runs[0]["rules"] if runs else None
+
+
+@lru_cache
+def _results(folder):
+    return read_results(folder)
+
+
+def results(study, scale):
+    """Committed results of a study at a scale: list of dict, see `read_result`."""
+    return _results(paths.results(scale, study))
+
+
+def fine_tuning(found, arm, labels):
+    """Fine-tuning results of one arm at one share of labels, by seed."""
+    chosen = [
+        result
+        for result in found
+        if result["trial"]["stage"] == "fine-tuning"
+        and result["trial"]["arm"] == arm
+        and result["trial"]["recipe"]["labels"] == labels
+    ]
+    return sorted(chosen, key=lambda result: result["trial"]["seed"])
+
+
+def predictions(found, arm, labels):
+    """Predictions of one arm over all its seeds, as one table; None where it has no run."""
+    chosen = fine_tuning(found, arm, labels)
+    return combine_predictions([result["predictions"] for result in chosen]) if chosen else None
+
+
+def estimate(claim, scale):
+    """Estimate one claim from one scale's results, or None where they do not hold what it compares."""
+    if claim.rule == "count":
+        counts = paths.results(scale, "data") / "counts.json"
+        return count_estimate(claim, json.loads(counts.read_text()), scale) if counts.exists() else None
+    found = results(claim.study, scale)
+    comparison = claim.comparison
+    arms = comparison.get("arms") or [comparison["arm"]]
+    runs = {arm: fine_tuning(found, arm, comparison["label_fraction"]) for arm in arms}
+    seeds = [tuple(run["trial"]["seed"] for run in chosen) for chosen in runs.values()]
+    if not seeds[0] or len(set(seeds)) > 1:
+        return None
+    return _measure(claim, scale, found, list(runs.values()))
+
+
+def _measure(claim, scale, found, runs):
+    tables = [combine_predictions([run["predictions"] for run in chosen]) for chosen in runs]
+    settings = {"level": LEVELS[claim.rule], "seed": RESAMPLING_SEED, "clusters": DUPLICATES}
+    measure = arm_estimate if len(tables) == 1 else paired_difference
+    result = measure(*tables, claim.comparison["metric"], **settings)
+    flat = [run for chosen in runs for run in chosen]
+    return Estimate(
+        result.estimate, result.low, result.high, result.level, scale,
+        substitutes=replaced_parts(claim, supplied(runs[0], found)),
+        n_seeds=result.n_seeds, n_records=result.n_records,
+        detail=f"mean over {result.n_seeds} seeds, {result.design}, two-level bootstrap over seeds and records",
+        undecidable=capped_runs(sum(run["run"]["hit_epoch_cap"] for run in flat), len(flat)),
+    )  # fmt: skip
+
+
+def supplied(runs, found):
+    """Say what the runs of an arm had, under the keys of `ecgrepro.claims.schema.REQUIREMENTS`."""
+    trial = runs[0]["trial"]
+    parent = next((r["trial"] for r in found if r["key"] == trial["initialisation"].split("@")[0]), None)
+    parts = {
+        "corpora": [name for name, _ in trial["corpora"]],
+        "label_revision": runs[0]["run"]["label_revision"],
+        "initialisation": "pretrained" if parent else "random",
+        "model": f"{trial['model']}_1d",
+        "width": trial["width"],
+        "sampling_rate": trial["recipe"]["input"]["fs"],
+        "frame": trial["recipe"]["input"]["length"],
+        "budget": trial["scale"],
+    }
+    if parent:
+        parts |= {
+            "pretraining_corpus": " + ".join(name for name, _ in parent["corpora"]),
+            "pretraining_task": parent["recipe"]["task"],
+            "pretraining_frame": parent["recipe"]["length"],
+            "pretraining_share": float(trial["initialisation"].split("@")[1]),
+        }
+    return parts
