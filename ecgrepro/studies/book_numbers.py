@@ -11,7 +11,16 @@ from pathlib import Path
 from ecgrepro.errors import InputError
 
 #: Directives whose body is code, a formula or nothing to read; the body of any other directive is prose.
-CODE_DIRECTIVES = {"code-cell", "code", "code-block", "literalinclude", "math", "bibliography", "raw", "eval-rst"}
+CODE_DIRECTIVES = {
+    "code-cell",
+    "code",
+    "code-block",
+    "literalinclude",
+    "math",
+    "bibliography",
+    "raw",
+    "eval-rst",
+}
 
 _BLANKED = [
     re.compile(pattern, re.DOTALL | re.MULTILINE)
@@ -20,12 +29,12 @@ _BLANKED = [
         r"<!--.*?-->",
         r"\{%.*?%\}|\{#.*?#\}|\{\{.*?\}\}",  # Jinja
         r"^\+\+\+[^\n]*$|^%[^\n]*$",  # cell breaks and comments of MyST
-        r"(`+)(?!`).+?(?<!`)\1(?!`)",  # inline code and the text of roles
+        r"(`+)(?!`)(?:(?!\n\s*\n).)+?(?<!`)\1(?!`)",  # inline code and the text of roles
         r"\$\$.+?\$\$|(?<![\\$\w])\$(?=\S)[^$\n]+?(?<=\S)\$(?!\w)",  # formulas
         r"\]\([^)\s]*(?:\s+\"[^\"]*\")?\)",  # link targets
         r"^\[[^\]]+\]:[^\n]*$",  # link definitions
         r"<[A-Za-z/!][^>]*>",  # tags and <https://...>
-        r"\bhttps?://\S+",
+        r"\bhttps?://\S+|\b10\.\d{4,9}/\S+",  # addresses, DOIs
     )
 ]
 

@@ -10,7 +10,7 @@ from ecgrepro.errors import SettingsError
 from ecgrepro.studies import resnet1d
 from ecgrepro.studies.scale import configure
 from ecgrepro.training.runner import run
-from ecgrepro.training.store import TrialStore, read_results
+from ecgrepro.training.store import TrialStore
 from ecgrepro.training.workspace import Workspace
 
 #: Studies that train, by name; each module has `SCALES` and `trials`.
@@ -47,11 +47,6 @@ def run_study(study, scale="demo", *, data=None, progress=True, **overrides):
     notes = {"rules": rule_hashes(study), "label_revision": settings.label_revision}
     run(trials, store, workspace, progress=progress, annotate=lambda trial: notes)
     return [store.results_of(trial.key) for trial in trials]
-
-
-def committed_results(scale, study):
-    """Results that lie under `results/` already, whoever ran them; an empty list where there are none."""
-    return read_results(paths.results(scale, study))
 
 
 def open_workspace(scale, data=None):

@@ -1,0 +1,190 @@
+"""Study `data`: are the recordings what the documents say, and does what we read of them hold?
+
+    ecgrepro run data                                                   # synthetic recordings
+    ecgrepro run data --scale pilot -p data=DATA -p source=PUBLISHED    # counts the real ones, writes results/
+
+Counts of the real recordings are derived tables and committed under ``results/pilot/data``; recordings are not.
+"""
+
+import json
+import os
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ecgrepro import paths
+from ecgrepro.corpora.cinc2017 import CLASSES, LABEL_FILES
+from ecgrepro.corpora.cinc2017 import Reader as CincReader
+from ecgrepro.corpora.corpus import Corpus
+from ecgrepro.studies.figures import figure
+
+STUDY = "data"
+#: Samples of Huerta et al.'s 5-s intervals at CinC 2017's 300 Hz.
+INTERVAL = 1500
+
+
+def count_cinc2017(corpus, source):
+    """Count what the ledger's `data` claims speak of.
+
+    Parameters
+    ----------
+    corpus : Corpus
+        CinC 2017, ingested with any revision.
+    source : str or Path
+        The publisher's folder with the label files.
+
+    Returns
+    -------
+    dict
+        ``v0``, ``v2``, ``v3``: class to count; ``changed``: records whose label differs between revisions;
+        ``segments_5s``: per revision ``total``, ``high`` and ``low`` quality; ``duplicates``: pairs of records.
+    """
+    labels = {revision: CincReader(source, labels=revision).labels for revision in LABEL_FILES}
+    counts = {name: {c: list(found.values()).count(c) for c in CLASSES} for name, found in labels.items()}
+    counts["changed"] = {
+        f"{a}_{b}": sum(labels[a][record] != labels[b][record] for record in labels[a])
+        for a, b in combinations(labels, 2)
+    }
+    segments = dict(zip(corpus.index.record_id, corpus.index.n_samples // INTERVAL, strict=True))
+    counts["segments_5s"] = {name: _segments(found, segments) for name, found in labels.items()}
+    groups = corpus.index.groupby("sha256").record_id.apply(list)
+    counts["duplicates"] = sorted(group for group in groups if len(group) > 1)
+    return counts
+
+
+def _segments(labels, segments):
+    low = int(sum(n for record, n in segments.items() if labels[record] == "~"))
+    total = int(sum(segments.values()))
+    return {"total": total, "high": total - low, "low": low}
+
+
+def lengths(corpus):
+    """Recordings per whole second of length and class: DataFrame ``label``, ``seconds``, ``recordings``."""
+    seconds = (corpus.index.n_samples / corpus.index.fs).astype(int)
+    table = pd.DataFrame({"label": corpus.index.label, "seconds": seconds})
+    return table.value_counts().rename("recordings").reset_index().sort_values(["label", "seconds"], ignore_index=True)
+
+
+def write_counts(data, source, annotation_source=None):
+    """Count the real recordings and commit the tables to ``results/pilot/data``; returns the folder.
+
+    Parameters
+    ----------
+    data : str or Path
+        Folder of ingested corpora.
+    source : str or Path
+        CinC 2017 as published.
+    annotation_source : str or Path, optional
+        Icentia11k in PhysioNet's layout or one segment of it, for `annotation_offsets`.
+    """
+    folder = paths.results("pilot", STUDY)
+    folder.mkdir(parents=True, exist_ok=True)
+    corpora = {path.parent.name: Corpus(path.parent) for path in sorted(Path(data).glob("*/manifest.json"))}
+    corpus = corpora["cinc2017"]
+    manifests = {name: _summary(found.manifest) for name, found in corpora.items()}
+    _write(folder / "counts.json", json.dumps({"cinc2017": count_cinc2017(corpus, source), "corpora": manifests}, indent=1))
+    _write(folder / "cinc2017_lengths.csv", lengths(corpus).to_csv(index=False))
+    if annotation_source:
+        offsets = annotation_offsets(annotation_source)
+        _write(folder / "icentia11k_offsets.csv", offsets.to_csv(index=False))
+    return folder
+
+
+def _summary(manifest):
+    kept = ("title", "licence", "url", "options", "counts", "fingerprint", "quarantined")
+    return {key: manifest[key] for key in kept if key in manifest}
+
+
+def _write(path, text):
+    partial = path.with_suffix(".partial")
+    partial.write_text(text.rstrip("\n") + "\n")
+    os.replace(partial, path)
+
+
+def annotation_offsets(source, window=0.1):
+    """How far Icentia11k's beat annotations lie from the R peak.
+
+    Parameters
+    ----------
+    source : str or Path
+        A WFDB record of the PhysioNet release, path without suffix.
+    window : float
+        Seconds searched on either side of an annotation.
+
+    Returns
+    -------
+    DataFrame
+        ``milliseconds`` (peak minus annotation) and ``beats``; the peak is the largest absolute deviation from
+        the window's median.
+    """
+    from ecgrepro.corpora.icentia11k import BEAT_CODES
+    from ecgrepro.corpora.wfdb_files import beats_from_symbols, read_events, read_signal
+
+    fields = read_signal(source)
+    samples, symbols, _ = read_events(source)
+    positions, classes = beats_from_symbols(samples, symbols, BEAT_CODES)
+    reach = round(window * fields["fs"])
+    signal = fields["signal"][:, 0].astype(float)
+    inside = positions[(classes == 1) & (positions >= reach) & (positions < len(signal) - reach)]
+    windows = signal[inside[:, None] + np.arange(-reach, reach + 1)]
+    windows -= np.median(windows, axis=1, keepdims=True)
+    offsets = (np.abs(windows).argmax(axis=1) - reach) * 1000 / fields["fs"]
+    values, beats = np.unique(offsets, return_counts=True)
+    return pd.DataFrame({"milliseconds": values, "beats": beats})
+
+
+def committed_counts(scale="pilot"):
+    """Committed counts of the real recordings, or None."""
+    path = paths.results(scale, STUDY) / "counts.json"
+    return json.loads(path.read_text()) if path.exists() else None
+
+
+def draw_record(record_or_corpus, i=0, *, seconds=10, synthetic=True, title=""):
+    """Draw the first lead of a corpus' i-th record with its beats. Returns the figure."""
+    corpus = record_or_corpus
+    row = corpus.index.iloc[i]
+    n = int(min(seconds * row.fs, row.n_samples))
+    values = corpus.millivolts(i)[:n, 0]
+    made, ax = figure(height=2.0, synthetic=synthetic)
+    ax.plot(np.arange(n) / row.fs, values, color="#222222", linewidth=0.7)
+    positions, classes = (events[row.beats_start : row.beats_stop] for events in corpus.beats)
+    _mark_beats(ax, positions[positions < n], classes[: np.count_nonzero(positions < n)], row.fs, values)
+    ax.set(xlabel="seconds", ylabel="mV", title=title or f"{row.record_id} {row.label}", xlim=(0, n / row.fs))
+    return made
+
+
+def _mark_beats(ax, positions, classes, fs, values):
+    from ecgrepro.corpora.record import BEAT_CLASSES
+
+    marks = {"undefined": "x", "normal": ".", "PAC": "^", "aberrated": "s", "PVC": "v"}
+    for index, name in enumerate(BEAT_CLASSES):
+        chosen = positions[classes == index]
+        if len(chosen):
+            ax.plot(chosen / fs, np.full(len(chosen), values.max() * 1.15), marks[name], label=name, markersize=5)
+    if len(positions):
+        ax.legend(ncols=5, fontsize="x-small", frameon=False, loc="lower right")
+
+
+def draw_lengths(table):
+    """Draw the shares of recording lengths per class of CinC 2017. Returns the figure."""
+    made, ax = figure(height=2.8)
+    edges = np.arange(5, 66, 5)
+    for label, colour in zip(CLASSES, ("#555555", "#D55E00", "#0072B2", "#CC79A7"), strict=True):
+        part = table[table.label == label]
+        share, _ = np.histogram(part.seconds, edges, weights=part.recordings / part.recordings.sum())
+        mean = np.average(part.seconds + 0.5, weights=part.recordings)
+        ax.stairs(share, edges, color=colour, linewidth=1.8, label=f"{label} ({part.recordings.sum():,}; mean {mean:.0f} s)")
+    ax.set(xlabel="length in seconds", ylabel="share of the class")
+    ax.legend(frameon=False)
+    return made
+
+
+def draw_offsets(table):
+    """Draw where Icentia11k's annotations lie relative to the R peak. Returns the figure."""
+    made, ax = figure(height=2.2)
+    ax.bar(table.milliseconds, table.beats, width=3.2, color="#0072B2")
+    ax.axvline(0, color="#D55E00", linewidth=1)
+    ax.set(xlabel="largest deflection minus annotated sample, ms", ylabel="normal beats")
+    return made

@@ -1,0 +1,80 @@
+"""What all study pages share: the look of figures and tables, and the mark of synthetic data."""
+
+import matplotlib.pyplot as plt
+import pandas as pd
+
+#: One colour per arm, the same on every page (Okabe & Ito's palette, told apart by colour-blind readers).
+COLOURS = {"random": "#555555", "beat_512": "#56B4E9", "beat_2048": "#0072B2", "beat_4096": "#D55E00"}
+#: How arms are called in figures.
+ARMS = {"random": "random start", "beat_512": "beat, 2.0 s frames", "beat_2048": "beat, 8.2 s frames",
+        "beat_4096": "beat, 16.4 s frames"}  # fmt: skip
+WATERMARK = "SYNTHETIC DATA"
+
+
+def figure(rows=1, columns=1, *, width=7.2, height=3.2, synthetic=False, **settings):
+    """Make a figure in the book's look; `synthetic` watermarks it. Returns (figure, axes)."""
+    made, axes = plt.subplots(rows, columns, figsize=(width, height), layout="constrained", **settings)
+    for ax in made.axes:
+        ax.spines[["top", "right"]].set_visible(False)
+        ax.grid(axis="y", color="#dddddd", linewidth=0.6)
+        ax.set_axisbelow(True)
+    if synthetic:
+        made.text(0.5, 0.5, WATERMARK, ha="center", va="center", rotation=20, fontsize=30, color="#b00000",
+                  alpha=0.16, weight="bold", zorder=10)  # fmt: skip
+    return made, axes
+
+
+def table(frame, caption, *, synthetic=False, formats=None):
+    """Style a table for the book; `synthetic` says so in a caption that cannot be missed."""
+    mark = f"<span class='synthetic'>{WATERMARK}</span> " if synthetic else ""
+    style = frame.style.set_caption(mark + caption).set_table_attributes('class="dataframe results"')
+    return style.format(formats or {}, na_rep="", precision=3)
+
+
+def colour(arm):
+    return COLOURS.get(arm, "#009E73")
+
+
+def verdict_table(rows):
+    """Verdicts of a study as a styled table: published, ours, interval, verdict, margins.
+
+    Parameters
+    ----------
+    rows : list of dict
+        Rows of `ecgrepro.claims.table.claims_table`.
+    """
+    shown = pd.DataFrame(
+        {
+            "claim": [row["id"] for row in rows],
+            "what was claimed": [row["statement"] for row in rows],
+            "published": [number(row["published"]) for row in rows],
+            "ours": [number(row["ours"]) for row in rows],
+            "interval": [interval(row["interval"]) for row in rows],
+            "margin": [number(row["margin"]) for row in rows],
+            "smallest margin": [number(row["smallest_margin"]) for row in rows],
+            "verdict": [row["verdict"] + (" (substitute)" if row["substitute"] and row["verdict"] != "not run" else "")
+                        for row in rows],
+            "why": [row["reason"] for row in rows],
+        }
+    )  # fmt: skip
+    return shown.style.hide(axis="index").set_table_attributes('class="dataframe verdicts"')
+
+
+def number(value):
+    """Print a number, or a mapping of them, in few digits; nothing for None."""
+    if value is None:
+        return ""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {number(part)}" for name, part in value.items())
+    if isinstance(value, int) or float(value).is_integer() and abs(value) >= 10:
+        return f"{int(value):,}"
+    return f"{value:.3f}" if abs(value) < 10 else f"{value:,.1f}"
+
+
+def interval(limits):
+    """Print an interval; a mapping of part to interval as several."""
+    if not limits:
+        return ""
+    if isinstance(limits, dict):
+        return "; ".join(f"{name} {interval(part)}" for name, part in limits.items())
+    return f"{number(limits[0])} to {number(limits[1])}"

@@ -1,0 +1,183 @@
+"""Tables and figures of the `resnet1d` page, from results of a demo or of committed runs."""
+
+import numpy as np
+import pandas as pd
+
+from ecgrepro.corpora.cinc2017 import CLASSES, DUPLICATES
+from ecgrepro.evaluation import metrics
+from ecgrepro.evaluation.comparison import arm_estimate, paired_difference
+from ecgrepro.evaluation.predictions import predicted_classes
+from ecgrepro.studies.evidence import RESAMPLING_SEED, fine_tuning, predictions
+from ecgrepro.studies.figures import ARMS, colour, figure
+
+#: Metrics of the page, with how they are called; the first decides.
+METRICS = {
+    "macro_f1": "macro F1, four classes", "challenge_f1": "challenge F1, three classes", "f1_N": "F1 normal",
+    "f1_A": "F1 AF", "f1_O": "F1 other", "f1_noisy": "F1 noisy",
+}  # fmt: skip
+
+
+def tuned(found):
+    """Fine-tuning results among all results."""
+    return [result for result in found if result["trial"]["stage"] == "fine-tuning"]
+
+
+def arms(found):
+    """Arms in the order random, then the others."""
+    return sorted({result["trial"]["arm"] for result in tuned(found)}, key=lambda arm: (arm != "random", arm))
+
+
+def shares(found):
+    """Shares of labels, largest first."""
+    return sorted({result["trial"]["recipe"]["labels"] for result in tuned(found)}, reverse=True)
+
+
+def is_complete(found, scale):
+    """Whether every arm has every seed at every share of labels, as the scale lists them."""
+    have = {(r["trial"]["arm"], r["trial"]["seed"], r["trial"]["recipe"]["labels"]) for r in tuned(found)}
+    return have == {(arm, seed, share) for arm in scale.arms for seed in scale.seeds for share in scale.labels}
+
+
+def score_table(found):
+    """Mean over seeds with its 95 % interval, per arm, share of labels and metric: DataFrame."""
+    rows = []
+    for share in shares(found):
+        for arm in arms(found):
+            for metric in METRICS:
+                made = arm_estimate(predictions(found, arm, share), metric, seed=RESAMPLING_SEED, clusters=DUPLICATES)
+                rows.append({"labels": share, "arm": arm, "metric": metric, "estimate": made.estimate, "low": made.low,
+                             "high": made.high, "pooled": made.pooled, "seeds": made.n_seeds, "records": made.n_records})  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def difference_table(found, reference="random"):
+    """Paired differences to the reference arm, per share of labels and metric: DataFrame."""
+    rows = []
+    for share in shares(found):
+        base = predictions(found, reference, share)
+        for arm in arms(found):
+            if arm == reference:
+                continue
+            for metric in METRICS:
+                made = paired_difference(predictions(found, arm, share), base, metric, seed=RESAMPLING_SEED,
+                                         clusters=DUPLICATES)  # fmt: skip
+                rows.append({"labels": share, "arm": arm, "metric": metric, "difference": made.estimate,
+                             "low": made.low, "high": made.high, "records_low": made.records_low,
+                             "records_high": made.records_high, "t_low": made.t_test.low, "t_high": made.t_test.high,
+                             "t_p": made.t_test.p, "welch_p": made.welch.p, "pooled": made.pooled,
+                             "smallest_margin": made.smallest_margin, "seeds": made.n_seeds, "records": made.n_records})  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def run_table(found):
+    """One row per fine-tuning run: seed, fold, epochs, best epoch, validation and test scores, seconds."""
+    rows = []
+    for result in tuned(found):
+        trial, run = result["trial"], result["run"]
+        test = result["predictions"].query("part == 'test'")
+        matrix = metrics.confusion_matrix(test.label.to_numpy(), predicted_classes(test), len(CLASSES))
+        best = result["history"].set_index("epoch").loc[run["best_epoch"]]
+        rows.append({"labels": trial["recipe"]["labels"], "arm": trial["arm"], "seed": trial["seed"], "fold": trial["fold"],
+                     "training records": run["records"]["train"], "epochs": run["epochs"], "best epoch": run["best_epoch"],
+                     "hit cap": run["hit_epoch_cap"], "validation macro F1": best.val_macro_f1,
+                     "test macro F1": metrics.macro_f1(matrix), "seconds": run["seconds"]})  # fmt: skip
+    keys = ["labels", "seed", "arm"]
+    return pd.DataFrame(rows).sort_values(keys, ascending=[False, True, False], ignore_index=True)
+
+
+def pretraining_table(found):
+    """How each pre-trained net does on patients it never saw, per corpus: DataFrame.
+
+    Balanced accuracy over the classes present, beside what the constant answer "majority class" gets.
+    """
+    rows = []
+    for result in found:
+        if result["trial"]["stage"] != "pretraining":
+            continue
+        table = result["predictions"]
+        for corpus, part in table.groupby(table.record_id.str.split("/").str[0]):
+            n_classes = sum(column.startswith("logit_") for column in part.columns)
+            matrix = metrics.confusion_matrix(part.label.to_numpy(), predicted_classes(part), n_classes)
+            rows.append({"arm": result["trial"]["arm"], "seed": result["trial"]["seed"], "corpus": corpus,
+                         "frames": len(part), "balanced accuracy": metrics.balanced_accuracy(matrix),
+                         "majority class": metrics.majority_balanced_accuracy(matrix),
+                         "seconds": result["run"]["seconds"]})  # fmt: skip
+    return pd.DataFrame(rows).sort_values(["arm", "corpus", "seed"], ignore_index=True)
+
+
+def draw_scores(found, *, synthetic=False, metric="macro_f1"):
+    """Draw every seed's test score as a dot, the mean with its interval beside it. Returns the figure."""
+    scores = score_table(found).query("metric == @metric")
+    runs = run_table(found)
+    made, axes = figure(1, len(shares(found)), height=3.0, synthetic=synthetic, sharey=True, squeeze=False)
+    for ax, share in zip(axes[0], shares(found), strict=True):
+        for place, arm in enumerate(arms(found)):
+            dots = runs[(runs.labels == share) & (runs.arm == arm)].sort_values("seed")["test macro F1"]
+            ax.plot(place + np.linspace(-0.15, 0.05, len(dots)), dots, "o", color=colour(arm), alpha=0.55, markersize=5)
+            row = scores[(scores.labels == share) & (scores.arm == arm)].iloc[0]
+            ax.errorbar(place + 0.22, row.estimate, [[row.estimate - row.low], [row.high - row.estimate]], fmt="D",
+                        color=colour(arm), capsize=4)  # fmt: skip
+        ax.set(title=f"{share:.0%} of the labels", xlim=(-0.5, len(arms(found)) - 0.4))
+        ax.set_xticks(range(len(arms(found))), [ARMS.get(arm, arm) for arm in arms(found)])
+    axes[0][0].set_ylabel(METRICS[metric])
+    return made
+
+
+def draw_differences(found, *, synthetic=False, margin=0.02):
+    """Draw paired differences to random start with 95 % intervals, the margin shaded. Returns the figure."""
+    table = difference_table(found)
+    made, axes = figure(1, len(shares(found)), height=3.2, synthetic=synthetic, sharey=True, sharex=True, squeeze=False)
+    others = [arm for arm in arms(found) if arm != "random"]
+    for ax, share in zip(axes[0], shares(found), strict=True):
+        for shift, arm in enumerate(others):
+            part = table[(table.labels == share) & (table.arm == arm)]
+            y = -np.arange(len(part)) - 0.15 * shift
+            ax.errorbar(part.difference, y, xerr=[part.difference - part.low, part.high - part.difference], fmt="o",
+                        color=colour(arm), capsize=3, label=ARMS.get(arm, arm))  # fmt: skip
+        ax.axvspan(-margin, margin, color="#dddddd", zorder=0)
+        ax.axvline(0, color="#222222", linewidth=0.8)
+        ax.set(title=f"{share:.0%} of the labels", xlabel="pre-trained minus random start")
+        ax.set_yticks(-np.arange(len(METRICS)), list(METRICS.values()))
+        ax.grid(axis="x", color="#eeeeee")
+    axes[0][-1].legend(frameon=False, fontsize="small", loc="lower right")
+    return made
+
+
+def draw_learning_curves(found, *, synthetic=False):
+    """Draw validation loss and macro F1 of every run over epochs, the selected epoch marked. Returns the figure."""
+    columns = {"val_loss": "validation loss", "val_macro_f1": "validation macro F1"}
+    made, axes = figure(2, len(shares(found)), height=5.0, synthetic=synthetic, squeeze=False, sharey="row")
+    for column, share in enumerate(shares(found)):
+        for arm in arms(found):
+            for result in fine_tuning(found, arm, share):
+                history, best = result["history"], result["run"]["best_epoch"]
+                for ax, name in zip(axes[:, column], columns, strict=True):
+                    ax.plot(history.epoch, history[name], color=colour(arm), linewidth=0.9, alpha=0.75)
+                    ax.plot(best, history.set_index("epoch")[name][best], "o", color=colour(arm), markersize=4)
+            axes[0, column].plot([], [], color=colour(arm), label=ARMS.get(arm, arm))
+        axes[0, column].set(title=f"{share:.0%} of the labels")
+        axes[1, column].set(xlabel="epoch")
+    for ax, label in zip(axes[:, 0], columns.values(), strict=True):
+        ax.set_ylabel(label)
+    axes[0, 0].legend(frameon=False, fontsize="small")
+    top = np.quantile(np.concatenate([result["history"].val_loss for result in tuned(found)]), 0.97)
+    axes[0, 0].set_ylim(0, top * 1.05)
+    return made
+
+
+def draw_confusion(found, *, synthetic=False, share=None):
+    """Draw the confusion matrix of every arm over all seeds' test records, rows as shares. Returns the figure."""
+    share = share or shares(found)[0]
+    made, axes = figure(1, len(arms(found)), height=3.0, synthetic=synthetic, squeeze=False)
+    for ax, arm in zip(axes[0], arms(found), strict=True):
+        test = predictions(found, arm, share).query("part == 'test'")
+        matrix = metrics.confusion_matrix(test.label.to_numpy(), predicted_classes(test), len(CLASSES))
+        rows = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+        ax.imshow(rows, cmap="Blues", vmin=0, vmax=1)
+        for (i, j), value in np.ndenumerate(matrix):
+            ax.text(j, i, f"{value:,.0f}", ha="center", va="center", color="white" if rows[i, j] > 0.5 else "#222222")
+        ax.set_xticks(range(len(CLASSES)), CLASSES)
+        ax.set_yticks(range(len(CLASSES)), CLASSES)
+        ax.set(title=ARMS.get(arm, arm), xlabel="answered", ylabel="labelled")
+        ax.grid(False)
+    return made

@@ -1,0 +1,45 @@
+"""What tests of several rooms share: small synthetic corpora, and the real recordings where they are at hand."""
+
+import os
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from ecgrepro.corpora.ingest import ingest
+from ecgrepro.corpora.synthetic_writers import write_demo_data
+
+
+@pytest.fixture(scope="session")
+def published(tmp_path_factory):
+    """A folder with small synthetic data sets in all three published layouts."""
+    folder = tmp_path_factory.mktemp("published") / "data"
+    write_demo_data(folder, patients=6, segments=2, samples=16_384, records=80, seed=1)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def corpora(published, tmp_path_factory):
+    """A folder with the synthetic sets ingested as `icentia11k` and `cinc2017`."""
+    folder = tmp_path_factory.mktemp("corpora")
+    ingest("icentia11k", published / "icentia11k_wfdb", folder / "icentia11k", progress=False)
+    ingest("cinc2017", published / "cinc2017", folder / "cinc2017", progress=False)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def real(tmp_path_factory):
+    """A function from an archive's name to its unpacked folder; skips where the recordings are not at hand."""
+    archives = Path(os.environ.get("ECGREPRO_RECORDINGS", Path(__file__).parents[2] / "shared" / "data"))
+    folder = tmp_path_factory.mktemp("real")
+
+    def unpacked(name):
+        archive = archives / f"{name}.tar.xz"
+        if not archive.exists():
+            pytest.skip(f"real recordings not at hand: {name}.tar.xz (set ECGREPRO_RECORDINGS to their folder)")
+        if not (folder / name).exists():
+            with tarfile.open(archive) as file:
+                file.extractall(folder, filter="data")
+        return folder / name
+
+    return unpacked
