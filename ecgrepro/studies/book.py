@@ -15,6 +15,7 @@ import sys
 import time
 from pathlib import Path
 
+import nbformat
 import yaml
 
 from ecgrepro.errors import EcgreproError, InputError
@@ -135,8 +136,13 @@ def _stage(root, executed, rows):
 
 
 def _copy(source, target):
+    """Copy an executed notebook; pictures from the network (badges) become their own words."""
+    notebook = nbformat.read(source, as_version=4)
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = re.sub(r"!\[([^\]]*)\]\(https?://[^)]*\)", r"\1", cell.source)
     target.parent.mkdir(exist_ok=True)
-    shutil.copy(source, target)
+    nbformat.write(notebook, target)
 
 
 def _sphinx(root, stage, say):

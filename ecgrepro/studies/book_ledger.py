@@ -122,7 +122,7 @@ def _line(row):
         f"{_text(row['statement'])}{_small(row['id'])}{_small(row['source'])}",
         _text(published(row)) + _spread(row["published_spread"]),
         _text(number(row["ours"])) + _measured(row),
-        verdict + _small(_why(row)) + _small(row["note"]),
+        verdict + _small(_why(row)) + _command(row) + _small(row["note"]),
     )
     return "<tr>" + "".join(map(_cell, _COLUMNS, cells)) + "</tr>"
 
@@ -165,10 +165,12 @@ def _measured(row):
 
 def _why(row):
     if verdict_word(row) == "not run":
-        return "; ".join(
-            filter(None, (row["reason"], f"needs {row['missing']}" if row["missing"] else "", row["command"]))
-        )
+        return f"{row['reason']}; needs {row['missing']}" if row["missing"] else row["reason"]
     parts = [row["reason"].rstrip(".")]
     if row["smallest_margin"] is not None and row["rule"] != "arithmetic":
         parts.append(f"Smallest margin this design could decide: ±{number(row['smallest_margin'], 3)}")
     return ". ".join(parts) + "."
+
+
+def _command(row):
+    return f"<small><code>{_text(row['command'])}</code></small>" if row["command"] else ""

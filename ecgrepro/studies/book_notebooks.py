@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import time
 from contextlib import contextmanager
 from importlib.metadata import distributions
@@ -179,9 +180,15 @@ def _tidy(path, seconds, say):
     for cell in notebook.cells:
         cell.metadata.pop("papermill", None)
         for output in [item for item in cell.get("outputs", ()) if item.get("name") == "stderr"]:
-            say(f"{path.name.split('.')[0]} wrote to standard error: {_first_line(output['text'])}")
             cell.outputs.remove(output)
+            for line in _without_bars(output["text"]):
+                say(f"{path.name.split('.')[0]} wrote to standard error: {line}")
     nbformat.write(notebook, path)
+
+
+def _without_bars(text):
+    """Lines of standard error that are no state of a progress bar."""
+    return [line for line in re.split(r"[\r\n]+", text) if line.strip() and not re.search(r"\d+%\|", line)]
 
 
 def _estimate(folder, name):

@@ -74,7 +74,7 @@ def check_prose(files):
         raise InputError(
             "prose",
             "no result typed by hand",
-            f"{len(found)} number(s):\n  " + "\n  ".join(found) + "\n",
+            f"{len(found)} number(s):\n  " + "\n  ".join(found),
             "Bind it ({{ claim('ID').published }} in book/, a computed output in a notebook), or, if it is a "
             "setting, say it in words or in `inline code`.",
         )

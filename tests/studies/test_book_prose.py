@@ -1,0 +1,40 @@
+import pytest
+
+from ecgrepro.errors import InputError
+from ecgrepro.studies.book_prose import context, render
+from tests.studies.ledger_rows import LEVEL, measured_rows, rows
+
+
+@pytest.fixture
+def names(tmp_path):
+    return context(tmp_path, measured_rows(), tmp_path / "figures")
+
+
+def page(folder, text):
+    path = folder / "page.md"
+    path.write_text(text)
+    return path
+
+
+def test_values_are_bound_to_the_ledger(tmp_path, names):
+    path = page(tmp_path, "{{ claim('" + LEVEL + "').published | number }} of {{ total }}\n")
+    assert render(path, names) == f"0.731 of {len(rows())}\n"
+
+
+@pytest.mark.parametrize(
+    "expression", ["no_such_name", "claim('NO-SUCH').published", "claim('" + LEVEL + "').no_such.key", "1 +"]
+)
+def test_what_binds_to_nothing_is_refused_with_page_and_line(tmp_path, names, expression):
+    with pytest.raises(InputError, match=r"page\.md:2"):
+        render(page(tmp_path, "first line\n{{ " + expression + " }}\n"), names)
+
+
+def test_figures_are_drawn_with_alternative_text(tmp_path, names):
+    text = names["forest_figure"]("How to read it.")
+    assert (tmp_path / "figures" / "forest.svg").exists()
+    assert ":alt: Measured differences for 1 claims" in text
+
+
+def test_without_measurements_there_is_no_forest(tmp_path):
+    assert context(tmp_path, rows(), tmp_path / "figures")["forest_figure"]("How to read it.") == ""
+    assert not (tmp_path / "figures" / "forest.svg").exists()
