@@ -4,9 +4,12 @@ import os
 import tarfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from ecgrepro.corpora.corpus_writer import CorpusWriter
 from ecgrepro.corpora.ingest import ingest
+from ecgrepro.corpora.record import Record
 from ecgrepro.corpora.synthetic_writers import write_demo_data
 
 
@@ -28,6 +31,35 @@ def corpora(published, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def make_record():
+    """A function from an id and what differs to a one-lead Record of noise, 100 Hz, 100 ADC units per mV."""
+
+    def make(record_id, patient_id="unknown", n_samples=500, signal=None, **fields):
+        if signal is None:
+            rng = np.random.default_rng(list(record_id.encode()))
+            signal = rng.integers(-3000, 3000, (n_samples, 1)).astype(np.int16)
+        n_leads = signal.shape[1]
+        defaults = {"gain": np.full(n_leads, 100.0), "baseline": np.zeros(n_leads), "fs": 100.0,
+                    "leads": tuple(f"lead {i}" for i in range(n_leads))}  # fmt: skip
+        return Record(record_id, patient_id, signal, **(defaults | fields))
+
+    return make
+
+
+@pytest.fixture
+def make_corpus(tmp_path):
+    """A function from Records and a name to their Corpus."""
+
+    def make(records, name="made"):
+        with CorpusWriter(tmp_path / name, {"data_set": name, "options": {}, "source": name}) as writer:
+            for record in records:
+                writer.add(record.record_id, ([record], None))
+            return writer.finish()
+
+    return make
+
+
+@pytest.fixture(scope="session")
 def real(tmp_path_factory):
     """A function from an archive's name to its unpacked folder; skips where the recordings are not at hand."""
     archives = Path(os.environ.get("ECGREPRO_RECORDINGS", Path(__file__).parents[2] / "shared" / "data"))
@@ -36,7 +68,9 @@ def real(tmp_path_factory):
     def unpacked(name):
         archive = archives / f"{name}.tar.xz"
         if not archive.exists():
-            pytest.skip(f"real recordings not at hand: {name}.tar.xz (set ECGREPRO_RECORDINGS to their folder)")
+            pytest.skip(
+                f"real recordings not at hand: {name}.tar.xz (set ECGREPRO_RECORDINGS to their folder)"
+            )
         if not (folder / name).exists():
             with tarfile.open(archive) as file:
                 file.extractall(folder, filter="data")

@@ -10,6 +10,7 @@ import csv
 import io
 import re
 import zipfile
+import zlib
 from collections import Counter
 from pathlib import Path, PurePosixPath
 
@@ -26,7 +27,7 @@ CLASSES = ("N", "A", "O", "~")
 PUBLISHED_COUNTS = {"v0": (5154, 771, 2557, 46), "v2": (5050, 738, 2456, 284), "v3": (5076, 758, 2415, 279)}
 #: Exact copies among the recordings (same signal, other name): what is drawn or split goes together.
 DUPLICATES = {"A01176": "A00227", "A03123": "A02656"}
-#: File names of each revision. `REFERENCE.csv` is v2 inside the zip and v3 on the web page: see `_labels`.
+#: File names of each revision. `REFERENCE.csv` is v2 inside the zip and v3 on the web page: see `_read_labels`.
 LABEL_FILES = {
     "v0": ("REFERENCE-v0.csv", "REFERENCE-v1-original.csv"),
     "v2": ("REFERENCE-v2.csv",),
@@ -58,12 +59,16 @@ class _Files:
             return paths, None
         if not archive.is_file():
             return paths, None
-        opened = zipfile.ZipFile(archive)
+        try:
+            opened = zipfile.ZipFile(archive)
+        except zipfile.BadZipFile as error:
+            raise InputError(archive, "a complete zip archive", str(error), "Fetch it again.") from error
         inside = {PurePosixPath(name).name: name for name in opened.namelist() if not name.endswith("/")}
         return {name: path for name, path in paths.items() if name.startswith("REFERENCE")} | inside, opened
 
-    def names(self, suffix):
-        return sorted(name for name in self._paths if name.endswith(suffix))
+    def names(self, *suffixes):
+        # no names that begin with a dot: archives made on a Mac hold such shadows of every file
+        return sorted(name for name in self._paths if name.endswith(suffixes) and name[0] != ".")
 
     def __contains__(self, name):
         return name in self._paths
@@ -72,7 +77,12 @@ class _Files:
         if name not in self._paths:
             raise InputError(self.source / name, "the file", "no such file", "Fetch the data set again.")
         place = self._paths[name]
-        return self._zip.read(place) if isinstance(place, str) else place.read_bytes()
+        try:
+            return self._zip.read(place) if isinstance(place, str) else place.read_bytes()
+        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+            raise InputError(
+                self.source / name, "a whole file in the zip", str(error), "Fetch it again."
+            ) from error
 
     def sizes(self):
         if self._zip:
@@ -86,14 +96,17 @@ class Reader:
     Parameters
     ----------
     source : str or Path
-        Folder with `training2017/` or the records themselves, or `training2017.zip`.
+        Folder with `training2017/` or `training2017.zip` or the records themselves, or the zip; label files
+        are looked for beside the records and one level above `training2017/` or the zip's content.
     labels : {"v3", "v2", "v0"}
         Label revision; v3 is the final one, v2 the one inside the published zip.
 
     Raises
     ------
+    SettingsError
+        An unknown revision.
     InputError
-        Wrong folder, missing or unknown labels.
+        Wrong folder, missing or unknown labels; from `read`, a damaged record.
     """
 
     def __init__(self, source, labels="v3"):
@@ -103,9 +116,10 @@ class Reader:
             )
         self.options = {"labels": labels}
         self._files = _Files(source)
-        self._units = [name[:-4] for name in self._files.names(".hea")]
+        # a header without signal, or a signal without header, is a record too: reading it says what is missing
+        self._units = sorted({name[:-4] for name in self._files.names(".hea", ".mat")})
         if not self._units:
-            raise InputError(source, "CinC 2017 records (A00001.hea, A00001.mat ...)", "no header found",
+            raise InputError(source, "CinC 2017 records (A00001.hea, A00001.mat ...)", "no such file",
                              "Give the folder that holds training2017/ or training2017.zip.")  # fmt: skip
         #: Record id to class, for every record.
         self.labels = self._read_labels(labels)
@@ -139,9 +153,9 @@ class Reader:
             raise InputError(f"{unit}.mat", "a MAT v4 file with `val`",
                              f"{len(data)} bytes, {type(error).__name__}: {error}",
                              "The file is truncated or empty: fetch it again.") from error  # fmt: skip
-        if not np.isfinite(values).all():
+        if values.dtype.kind == "f" and not np.isfinite(values).all():
             raise InputError(f"{unit}.mat", "finite samples", "NaN or infinite values", "Fetch it again.")
-        if values.shape != (1, length) or np.abs(values.astype(np.int64)).max(initial=0) > 32767 + 1:
+        if values.shape != (1, length) or values.dtype.kind not in "iuf" or not _fits_int16(values):
             raise InputError(f"{unit}.mat", f"`val` of shape (1, {length}) in int16, as its header says",
                              f"{values.dtype} {values.shape}",
                              "Header and signal disagree: fetch both again.")  # fmt: skip
@@ -164,11 +178,7 @@ class Reader:
 
     def _check_labels(self, name, labels):
         missing = [unit for unit in self._units if unit not in labels]
-        orphans = (
-            [unit for unit in labels if unit not in set(self._units)]
-            if len(labels) > len(self._units)
-            else []
-        )
+        orphans = sorted(set(labels) - set(self._units))
         if missing or orphans:
             raise InputError(name, f"one label for each of {len(self._units)} records",
                              f"{len(missing)} records without label {missing[:3]}, "
@@ -177,16 +187,42 @@ class Reader:
         return labels
 
 
+def _fits_int16(values):
+    if np.can_cast(values.dtype, np.int16):
+        return True
+    whole = values == np.rint(values)
+    return bool(whole.all() and values.min(initial=0) >= -32768 and values.max(initial=0) <= 32767)
+
+
 def parse_labels(data, name):
-    """Parse a label file (``A00001,N`` a line, with or without a header row): record id to class."""
-    rows = [row for row in csv.reader(io.StringIO(data.decode("utf-8", "replace"))) if row]
+    """Parse a label file: ``A00001,N`` a line, with or without a header row.
+
+    Parameters
+    ----------
+    data : bytes
+    name : str
+        Named in the error.
+
+    Returns
+    -------
+    dict of str to str
+        Record id to one of `CLASSES`.
+
+    Raises
+    ------
+    InputError
+        An empty file, a line of another form, an unknown class, a record named twice.
+    """
+    rows = [row for row in csv.reader(io.StringIO(data.decode("utf-8-sig", "replace"))) if row]
     if rows and rows[0][-1] not in CLASSES and not re.match(r"A\d{5}$", rows[0][0]):
         rows = rows[1:]  # v2 as shipped by some mirrors has a header row
     unknown = sorted({",".join(row)[:40] for row in rows if len(row) != 2 or row[1] not in CLASSES})
     labels = {row[0]: row[1] for row in rows if len(row) == 2}
     if unknown or len(labels) != len(rows) or not rows:
+        twice = sorted(record for record, n in Counter(row[0] for row in rows).items() if n > 1)
         raise InputError(name, f"one `record,class` a line with a class of {' '.join(CLASSES)}, each record once",
-                         f"{len(rows)} lines, {len(unknown)} not so: {unknown[:3]}",
+                         f"{len(rows)} lines, {len(unknown)} of other forms {unknown[:3]}, "
+                         f"{len(twice)} records named again {twice[:3]}",
                          "Fetch the label file again.")  # fmt: skip
     return labels
 

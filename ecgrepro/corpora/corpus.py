@@ -43,24 +43,38 @@ class Corpus:
     Raises
     ------
     InputError
-        No corpus there, or one of another format.
+        No corpus there, a damaged one, or one of another format.
     """
 
     def __init__(self, path):
         self.path = Path(path)
-        manifest = self.path / "manifest.json"
-        if not manifest.is_file():
+        self.manifest = self._read_manifest()
+        paths = sorted(self.path.glob("signal-*.int16"))
+        names = {path.name for path in self.path.iterdir()}
+        missing = sorted(set(self.manifest["checksums"]) - names)
+        if missing:
+            raise InputError(self.path, "every file that manifest.json names", f"no {', '.join(missing)}",
+                             "Delete the folder and ingest again.")  # fmt: skip
+        self.index = pd.read_parquet(self.path / "index.parquet")
+        self.shards = [np.memmap(path, np.int16, "r") for path in paths]
+
+    def _read_manifest(self):
+        path = self.path / "manifest.json"
+        if not path.is_file():
             partial = self.path.with_name(self.path.name + ".partial").exists()
             raise InputError(self.path, "an ingested corpus (manifest.json)",
                              "an unfinished ingest" if partial else "none",
                              "Run `ecgrepro data ingest NAME --source DIR --out DIR`.")  # fmt: skip
-        self.manifest = json.loads(manifest.read_text())
-        if self.manifest["format"] != FORMAT:
+        try:
+            manifest = json.loads(path.read_text())
+            found = manifest["format"]
+        except (ValueError, KeyError, TypeError) as error:
             raise InputError(
-                self.path, f"corpus format {FORMAT}", str(self.manifest["format"]), "Ingest again."
-            )
-        self.index = pd.read_parquet(self.path / "index.parquet")
-        self.shards = [np.memmap(p, np.int16, "r") for p in sorted(self.path.glob("signal-*.int16"))]
+                path, "a corpus' manifest", str(error), "Delete the folder and ingest again."
+            ) from error
+        if found != FORMAT:
+            raise InputError(self.path, f"corpus format {FORMAT}", str(found), "Ingest again.")
+        return manifest
 
     def __len__(self):
         return len(self.index)
@@ -96,7 +110,8 @@ class Corpus:
     def groups(self):
         """What must stay on one side of a split: patient ids, or the record where the patient is unknown.
 
-        Returns an object array of str, (n_records,). Exact duplicate signals share a group.
+        Returns an object array of str, (n_records,). A record whose signal is an exact copy of an earlier one's
+        takes that one's group.
         """
         known = self.index.patient_id.to_numpy() != "unknown"
         groups = np.where(known, "patient " + self.index.patient_id, "record " + self.index.record_id)

@@ -6,8 +6,9 @@ discovery, arXiv:1910.09570 (2019). Two published layouts, told apart by their f
 * torrent: ``NNNNN_batched.pkl.gz`` (segments x 1,048,577) and ``NNNNN_batched_lbls.pkl.gz``, per segment a dict
   of ``btype`` (5 index arrays: undefined, normal, PAC, aberrated, PVC) and ``rtype`` (6: null, end, noise, NSR,
   AFib, AFlutter);
-* PhysioNet: ``pNN/pNNNNN/pNNNNN_sMM.{hea,dat,atr}``, beats ``Q N S a V``, rhythms opened by ``(N``, ``(AFIB``,
-  ``(AFL`` and closed by ``)``; null, end and noise do not exist there.
+* PhysioNet: ``pNN/pNNNNN/pNNNNN_sMM.{hea,dat,atr}``, beats ``Q N S a V``, runs of beats in one rhythm opened by
+  ``(N``, ``(AFIB``, ``(AFL`` and closed by ``)``; null, end and noise do not exist there, and a segment without
+  any mark has no ``.atr``.
 
 Both documents of the torrent call an index the *end* of its beat. In the published WFDB segment p00000_s00 the
 annotated samples are the R peaks themselves (median offset 0 ms), i.e. the RR interval ends there: no shift is
@@ -22,18 +23,19 @@ from ecgrepro.corpora import safe_pickle
 from ecgrepro.corpora.dataset import DataSet
 from ecgrepro.corpora.record import BEAT_CLASSES, RHYTHM_CLASSES, Record
 from ecgrepro.corpora.wfdb_files import beats_from_symbols, read_events, read_signal
-from ecgrepro.errors import InputError
+from ecgrepro.errors import InputError, SettingsError
 
 SAMPLING_RATE = 250.0
 #: ADC units per millivolt in the PhysioNet headers.
 GAIN = 74.36482269503546
 BEAT_CODES = {"Q": 0, "N": 1, "S": 2, "a": 3, "V": 4}
-#: WFDB rhythm notes; a closing note ends the rhythm that is open, so that a position marks the rhythm's end.
+#: WFDB notes that open a rhythm; see `rhythm_ends` for those that close it.
 RHYTHM_CODES = {"(N": 3, "(AFIB": 4, "(AFL": 5}
+_NO_ANNOTATIONS = np.empty(0, np.int64), [], []
 
 
 class Reader:
-    """Reads either layout of Icentia11k.
+    """Reads either layout of Icentia11k; a unit is a patient in the torrent, a segment in the PhysioNet layout.
 
     Parameters
     ----------
@@ -41,53 +43,53 @@ class Reader:
         Folder of the torrent files, or the top folder of the PhysioNet layout.
     patients : int, optional
         Only the first so many patients by number.
+
+    Raises
+    ------
+    InputError
+        A folder with neither layout.
+    SettingsError
+        A number of patients that is not at least 1.
     """
 
     def __init__(self, source, patients=None):
         self.source = Path(source)
-        self.options = {} if patients is None else {"patients": int(patients)}
-        self._files = self._find(patients)
-
-    def _find(self, patients):
-        torrent = sorted(self.source.glob("*_batched.pkl.gz"))
-        physionet = sorted(self.source.glob("p[0-9][0-9]/p[0-9]*")) if not torrent else []
-        files = {path.name[:5]: path for path in torrent} or {path.name[1:]: path for path in physionet}
-        if not files:
+        self.options = {} if patients is None else {"patients": _at_least_one(patients)}
+        names = sorted({path.name[:5] for path in self.source.glob("*_batched*.pkl.gz")})
+        torrent = {name: self.source / f"{name}_batched.pkl.gz" for name in names}
+        folders = sorted(path for path in self.source.glob("p[0-9][0-9]/p[0-9]*") if path.is_dir())
+        found = torrent or {path.name: path for path in folders}
+        if not found:
             raise InputError(
                 self.source,
                 "NNNNN_batched.pkl.gz files (torrent) or pNN/pNNNNN/ folders (PhysioNet)",
                 "neither" if self.source.is_dir() else "no such folder",
                 "Give the folder that holds the patients.",
             )
+        chosen = dict(list(found.items())[: self.options.get("patients")])
         self._read = self._read_torrent if torrent else self._read_physionet
-        return dict(list(files.items())[:patients])
+        self._files = chosen if torrent else _segments(chosen.values())
 
     def units(self):
         return list(self._files)
 
     def size(self):
-        paths = (
-            path
-            for file in self._files.values()
-            for path in (file.rglob("*.dat") if file.is_dir() else [file])
-        )
+        paths = (path if path.suffix else path.with_suffix(".dat") for path in self._files.values())
         # gzip holds the float signal at about its int16 size
-        return sum(path.stat().st_size for path in paths) * 2
+        return sum(path.stat().st_size for path in paths if path.exists()) * 2
 
     def read(self, unit):
         return self._read(unit, self._files[unit])
 
-    def _read_physionet(self, unit, folder):
-        records = []
-        for header in sorted(folder.glob("*.hea")):
-            fields = read_signal(header.with_suffix(""))
-            del fields["comments"]
-            samples, symbols, notes = read_events(header.with_suffix(""))
-            beats = beats_from_symbols(samples, symbols, BEAT_CODES)
-            rhythms = rhythm_ends(samples, notes)
-            records.append(Record(header.stem, unit, label="", beat_positions=beats[0], beat_classes=beats[1],
-                                  rhythm_positions=rhythms[0], rhythm_classes=rhythms[1], **fields))  # fmt: skip
-        return records
+    def _read_physionet(self, unit, path):
+        fields = read_signal(path)
+        del fields["comments"]
+        # the publisher wrote no annotation file where there was nothing to write
+        samples, symbols, notes = read_events(path) if path.with_suffix(".atr").exists() else _NO_ANNOTATIONS
+        beats = beats_from_symbols(samples, symbols, BEAT_CODES)
+        rhythms = rhythm_ends(samples, notes)
+        return [Record(unit, path.parent.name[1:], beat_positions=beats[0], beat_classes=beats[1],
+                       rhythm_positions=rhythms[0], rhythm_classes=rhythms[1], **fields)]  # fmt: skip
 
     def _read_torrent(self, unit, path):
         labels_path = path.with_name(f"{unit}_batched_lbls.pkl.gz")
@@ -103,12 +105,8 @@ class Reader:
         return [self._segment(f"p{unit}_s{i:02d}", unit, x, y, labels_path) for i, (x, y) in pairs]
 
     def _segment(self, record_id, unit, millivolts, labels, path):
-        if not np.isfinite(millivolts).all():
-            raise InputError(
-                record_id, "finite samples", f"{np.count_nonzero(~np.isfinite(millivolts))} NaN or infinite",
-                "Fetch the patient again.",
-            )  # fmt: skip
-        signal, gain = to_adc(millivolts)
+        # int16 cannot hold NaN: such a segment goes on as it is, and alone is refused by `check_record`
+        signal, gain = to_adc(millivolts) if np.isfinite(millivolts).all() else (millivolts, GAIN)
         beats = flatten(labels, "btype", len(BEAT_CLASSES), path)
         rhythms = flatten(labels, "rtype", len(RHYTHM_CLASSES), path)
         return Record(
@@ -131,33 +129,98 @@ def to_adc(millivolts):
 
 
 def flatten(labels, key, n_classes, path):
-    """Turn a list of index arrays (position = class) into positions int64 (n,), classes int8 (n,), sorted."""
-    if not isinstance(labels, dict) or key not in labels or len(labels[key]) != n_classes:
+    """Turn one segment's list of index arrays (list position = class) into events.
+
+    Parameters
+    ----------
+    labels : dict
+        Of one segment: ``btype`` and ``rtype``, lists of integer arrays.
+    key : {"btype", "rtype"}
+    n_classes : int
+    path : Path
+        Named in the error.
+
+    Returns
+    -------
+    positions : int64 array, (n_events,)
+        Ascending; events at one sample in the order of their classes.
+    classes : int8 array, (n_events,)
+
+    Raises
+    ------
+    InputError
+        Another structure.
+    """
+    arrays = labels.get(key) if isinstance(labels, dict) else None
+    arrays = [_indices(values) for values in arrays] if isinstance(arrays, (list, tuple)) else []
+    if len(arrays) != n_classes or any(values is None for values in arrays):
         raise InputError(
-            path, f"a dict with `{key}`, a list of {n_classes} index arrays", f"{str(labels)[:80]}",
-            "This is not the torrent's label layout.",
+            path, f"a dict with `{key}`, a list of {n_classes} arrays of sample indices", str(labels)[:80],
+            "This is not the torrent's label layout: fetch the patient again.",
         )  # fmt: skip
-    arrays = [np.asarray(indices, np.int64).ravel() for indices in labels[key]]
     positions = np.concatenate(arrays)
     classes = np.repeat(np.arange(n_classes, dtype=np.int8), [len(indices) for indices in arrays])
     order = np.argsort(positions, kind="stable")
     return positions[order], classes[order]
 
 
-def rhythm_ends(samples, notes):
-    """Turn WFDB's opening and closing rhythm notes into rhythm ends as in the torrent.
+def _indices(values):
+    try:
+        values = np.asarray(values)
+    except ValueError:  # lists of different lengths
+        return None
+    # an empty array may be of any type
+    return values.astype(np.int64).ravel() if values.dtype.kind in "iu" or values.size == 0 else None
 
-    Returns positions int64 (n,), classes int8 (n,). What lies before an opening is ended there as null.
+
+def rhythm_ends(samples, notes):
+    """Turn the rhythm notes of the PhysioNet layout back into one rhythm mark per beat, as the torrent has them.
+
+    The publisher's converter (github.com/shawntan/icentia-ecg, physionet/icentia11k_make_wfdb.py) opens a run
+    of beats in one rhythm at its first beat, ``(AFIB``, and closes it at its last, ``)``. A run of a single beat
+    is marked ``(AFIB)``: the published set has 8,405 ``(N)``, 326 ``(AFIB)`` and 175 ``(AFL)`` (physionet/counts.txt
+    there). Beats outside every run carried null, end, noise or no mark in the torrent, which the notes do not
+    tell apart: they are null here.
+
+    Parameters
+    ----------
+    samples : int64 array, (n_annotations,)
+        Of all annotations, ascending.
+    notes : list of str, (n_annotations,)
+        Rhythm notes; any other text belongs to a beat.
+
+    Returns
+    -------
+    positions : int64 array, (n_marks,)
+        Samples of beats and notes, each once, ascending. The rhythm of a mark lasts from the one before it.
+    classes : int8 array, (n_marks,)
+        Indices into `RHYTHM_CLASSES`: null, NSR, AFib or AFlutter.
     """
-    positions, classes, current = [], [], 0
-    for sample, note in zip(samples, notes, strict=True):
-        if note not in RHYTHM_CODES and note != ")":
-            continue
-        if sample > (positions[-1] if positions else 0):
-            positions.append(sample)
-            classes.append(current)
-        current = RHYTHM_CODES.get(note, 0)
-    return np.array(positions, np.int64), np.array(classes, np.int8)
+    marks, current = {}, 0
+    for sample, note in zip(samples.tolist(), notes, strict=True):
+        opened = RHYTHM_CODES.get(note.removesuffix(")"))
+        current = current if opened is None else opened
+        if opened is not None or note == ")":
+            marks[sample] = current  # the beat at the same sample may stand before or after its note
+        else:
+            marks.setdefault(sample, current)
+        if note.endswith(")"):
+            current = 0
+    return np.fromiter(marks, np.int64), np.fromiter(marks.values(), np.int8)
+
+
+def _at_least_one(patients):
+    if not isinstance(patients, int) or patients < 1:
+        raise SettingsError(
+            "patients", "a whole number of at least 1", repr(patients), "Leave it out for all."
+        )
+    return patients
+
+
+def _segments(folders):
+    """Name to path without suffix of every segment that has a header or a signal; one may lack the other."""
+    files = (path for folder in folders for path in folder.iterdir() if path.suffix in (".hea", ".dat"))
+    return {path.name: path for path in sorted({path.with_suffix("") for path in files})}
 
 
 DATA_SET = DataSet(

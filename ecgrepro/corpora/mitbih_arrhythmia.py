@@ -31,6 +31,11 @@ class WfdbBeatReader:
     ----------
     source : str or Path
         Folder with `.hea`, `.dat` and `.atr` files.
+
+    Raises
+    ------
+    InputError
+        A folder without such files, from `units`; a damaged record, from `read`.
     """
 
     extension = "atr"

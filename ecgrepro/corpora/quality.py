@@ -13,19 +13,14 @@ RAIL_SHARE = 0.05
 def check_record(record):
     """Raise `InputError` where a record's signal cannot be used; return the record otherwise.
 
-    Refused: an empty or non-int16 signal, gains that are not positive, a lead that is flat or clipped
+    Refused: an empty or non-int16 signal (a float one that holds NaN), another number of lead names, gains or
+    baselines than leads, gains or a sampling rate that are not positive, a lead that is flat or clipped
     (more than `CLIPPED_SHARE` of its samples on its extremes, or `RAIL_SHARE` on int16's rails),
     events outside the signal or out of order.
     """
     signal = record.signal
-    if signal.dtype != np.int16 or signal.ndim != 2 or signal.shape[0] == 0:
-        raise InputError(
-            record.record_id,
-            "an int16 signal of shape (n_samples, n_leads) with at least one sample",
-            f"{signal.dtype} {signal.shape}",
-            "The file is empty or damaged: fetch it again.",
-        )
-    _check_gain(record)
+    _check_signal(record.record_id, signal)
+    _check_header(record)
     for lead, name in enumerate(record.leads):
         _check_clipping(record.record_id, name, signal[:, lead])
     _check_events(record.record_id, record.beat_positions, len(signal), "beat")
@@ -33,12 +28,32 @@ def check_record(record):
     return record
 
 
-def _check_gain(record):
-    if not (np.isfinite(record.gain).all() and (record.gain > 0).all()):
+def _check_signal(record_id, signal):
+    if signal.dtype != np.int16 or signal.ndim != 2 or 0 in signal.shape:
+        unusable = np.count_nonzero(~np.isfinite(signal))
+        raise InputError(
+            record_id,
+            "an int16 signal of shape (n_samples, n_leads) with at least one sample",
+            f"{signal.dtype} {signal.shape}" + (f", {unusable} samples NaN or infinite" if unusable else ""),
+            "The file is empty or damaged: fetch it again.",
+        )
+
+
+def _check_header(record):
+    n_leads = record.signal.shape[1]
+    if not len(record.leads) == len(record.gain) == len(record.baseline) == n_leads:
         raise InputError(
             record.record_id,
-            "a positive gain in ADC units per millivolt for every lead",
-            str(record.gain.tolist()),
+            f"a name, a gain and a baseline for each of {n_leads} leads",
+            f"{len(record.leads)}, {len(record.gain)} and {len(record.baseline)}",
+            "Compare the header with the publisher's copy.",
+        )
+    rates = np.array([record.fs, *record.gain])
+    if not (np.isfinite(rates) & (rates > 0)).all() or not np.isfinite(record.baseline).all():
+        raise InputError(
+            record.record_id,
+            "a positive sampling rate, and a positive gain in ADC units per millivolt for every lead",
+            f"{record.fs:g} Hz, gains {record.gain.tolist()}, baselines {record.baseline.tolist()}",
             "Compare the header with the publisher's copy.",
         )
 

@@ -1,54 +1,82 @@
 """Unpickling files from strangers: numpy arrays and plain containers, and nothing else.
 
 An ordinary `pickle.load` runs whatever the file names. This one looks every global up in a short list of
-names (how NumPy rebuilds arrays and scalars), so a pickle can only say "an array of numbers".
+names (how NumPy rebuilds arrays and scalars) and answers with stand-ins of its own, so a pickle can only say
+"an array of numbers". None of NumPy's objects is handed out: `numpy.ndarray` could be laid over any memory, and
+the state of a `numpy.dtype` can turn a type of numbers into one of objects, that is, of addresses.
 """
 
 import gzip
 import io
 import pickle
+import re
 import zlib
 
 import numpy as np
 
 from ecgrepro.errors import InputError
 
-#: (module, name) pairs that may be named; `numpy.core` is what NumPy 1 wrote, `numpy._core` NumPy 2.
-_ARRAY_MODULES = ("numpy.core.multiarray", "numpy._core.multiarray")
-#: Stands for `numpy.ndarray` in a pickle; not callable, so that no array is made but by the names below.
-_NDARRAY = "numpy.ndarray"
-_ALLOWED = {
-    ("numpy", "ndarray"): _NDARRAY,
-    ("numpy", "dtype"): np.dtype,
-    ("_codecs", "encode"): lambda text, encoding: _latin1(text, encoding),
-    **{(module, "_reconstruct"): lambda *args: _empty_array(*args) for module in _ARRAY_MODULES},
-    **{(module, "scalar"): lambda *args: _scalar(*args) for module in _ARRAY_MODULES},
-    **{
-        (module, "_frombuffer"): lambda *args: _from_buffer(*args)
-        for module in ("numpy.core.numeric", "numpy._core.numeric")
-    },
-}
+_LONGEST_MESSAGE = 200
+
+
+class _Maker:
+    """A function that a pickle may call but not alter (a pickle's state sets attributes of plain functions)."""
+
+    __slots__ = ("_make",)
+
+    def __init__(self, make):
+        self._make = make
+
+    def __call__(self, *args):
+        return self._make(*args)
+
+    def __setstate__(self, state):
+        raise pickle.UnpicklingError("a state for a function")
+
+
+class _Dtype:
+    """Stands for `numpy.dtype`: a type of numbers, with its byte order and nothing else."""
+
+    def __init__(self, name, align=False, copy=True):
+        if not isinstance(name, str) or not re.fullmatch(r"[biuf]\d", name):
+            raise pickle.UnpicklingError(f"an array of {name!r}, not of numbers")
+        self.dtype = np.dtype(name)
+
+    def __setstate__(self, state):
+        # (version, byte order, subarray, names, fields, size, alignment, flags): the rest is for other types
+        if any(part is not None for part in state[2:5]):
+            raise pickle.UnpicklingError("a type of numbers with parts")
+        self.dtype = self.dtype.newbyteorder(state[1])
 
 
 def _latin1(text, encoding):
-    # protocol 2 stores the bytes of an array as text; no other codec is ever needed
+    # protocols 0 to 2 store the bytes of an array as text; no other codec is ever needed
     if not isinstance(text, str) or encoding != "latin1":
         raise pickle.UnpicklingError(f"an encoding other than latin1: {encoding!r}")
     return text.encode("latin1")
 
 
-def _plain(dtype):
-    if not isinstance(dtype, np.dtype) or dtype.kind not in "biuf":
+def _no_bytes():
+    # how protocols 0 to 2 store an empty array
+    return b""
+
+
+def _ndarray(*args):
+    raise pickle.UnpicklingError("numpy.ndarray called directly")
+
+
+def _numbers(dtype):
+    if not isinstance(dtype, _Dtype):
         raise pickle.UnpicklingError(f"an array of {dtype!r}, not of numbers")
-    return dtype
+    return dtype.dtype
 
 
 class _Array(np.ndarray):
-    """An array whose pickled state is checked before NumPy takes it: object arrays are refused."""
+    """An array whose pickled state is checked before NumPy takes it."""
 
     def __setstate__(self, state):
-        _plain(state[2])
-        super().__setstate__(state)
+        version, shape, dtype, fortran, data = state
+        super().__setstate__((version, shape, _numbers(dtype), fortran, data))
 
 
 def _empty_array(kind, shape, typecode):
@@ -58,11 +86,28 @@ def _empty_array(kind, shape, typecode):
 
 
 def _scalar(dtype, buffer):
-    return np.frombuffer(buffer, _plain(dtype))[0]
+    return np.frombuffer(buffer, _numbers(dtype))[0]
 
 
-def _from_buffer(buffer, dtype, shape, order):
-    return np.frombuffer(buffer, _plain(dtype)).reshape(shape, order=order)
+def _from_buffer(buffer, dtype, shape, order, axis_order=None):
+    array = np.frombuffer(buffer, _numbers(dtype))
+    if order == "K" and axis_order is not None:  # NumPy 2.3 and later
+        return array.reshape(shape).transpose(axis_order)
+    return array.reshape(shape, order=order)
+
+
+_NDARRAY = _Maker(_ndarray)
+#: (module, name) pairs that may be named; `numpy.core` is what NumPy 1 wrote, `numpy._core` NumPy 2.
+_ALLOWED = {
+    ("numpy", "ndarray"): _NDARRAY,
+    ("numpy", "dtype"): _Maker(_Dtype),
+    ("_codecs", "encode"): _Maker(_latin1),
+    ("__builtin__", "bytes"): _Maker(_no_bytes),
+}
+for _core in ("numpy.core", "numpy._core"):
+    _ALLOWED[f"{_core}.multiarray", "_reconstruct"] = _Maker(_empty_array)
+    _ALLOWED[f"{_core}.multiarray", "scalar"] = _Maker(_scalar)
+    _ALLOWED[f"{_core}.numeric", "_frombuffer"] = _Maker(_from_buffer)
 
 
 class _Unpickler(pickle.Unpickler):
@@ -81,19 +126,26 @@ def loads(data, where="pickle"):
     Parameters
     ----------
     data : bytes
+        A pickle of any protocol, 0 to 5.
     where : str or Path
         Named in the error.
+
+    Returns
+    -------
+    object
+        Arrays of booleans, integers or floats, plain numbers, text, and lists, tuples and dicts of them.
 
     Raises
     ------
     InputError
-        Any other object, an array of objects, or a damaged pickle.
+        Any other object, an array of objects, or a damaged pickle; nothing that it names was called.
     """
     try:
         return _plain_arrays(_Unpickler(io.BytesIO(data)).load())
     except Exception as error:  # a hostile pickle can raise anything
         raise InputError(
-            where, "a pickle of numpy arrays of numbers in lists, tuples and dicts", str(error),
+            where, "a pickle of numpy arrays of numbers in lists, tuples and dicts",
+            str(error)[:_LONGEST_MESSAGE] or type(error).__name__,
             "Do not load this file with another program: it may run code. Fetch it again.",
         ) from error  # fmt: skip
 
@@ -105,6 +157,8 @@ def _plain_arrays(value):
         return type(value)(_plain_arrays(item) for item in value)
     if isinstance(value, dict):
         return {key: _plain_arrays(item) for key, item in value.items()}
+    if isinstance(value, (_Maker, _Dtype)):
+        raise pickle.UnpicklingError("a function or a type instead of a value")
     return value
 
 

@@ -25,7 +25,8 @@ def read_signal(path):
     Raises
     ------
     InputError
-        A missing or unreadable file, a signal shorter than its header says, a checksum that disagrees.
+        A missing or unreadable file, a signal shorter than its header says, a checksum that disagrees, a unit
+        other than mV.
     """
     path = Path(path)
     try:
@@ -36,6 +37,7 @@ def read_signal(path):
             "Fetch the record again; header and signal must come from the same release.",
         ) from error  # fmt: skip
     _check_checksum(path, record)
+    _check_units(path, record.units)
     return {
         "signal": np.ascontiguousarray(record.d_signal, np.int16),
         "gain": np.asarray(record.adc_gain, np.float64),
@@ -58,10 +60,40 @@ def _check_checksum(path, record):
         )
 
 
+def _check_units(path, units):
+    others = sorted(set(units or []) - {"mV"})
+    if others:
+        raise InputError(
+            path.with_suffix(".hea"), "leads in mV", ", ".join(others),
+            "Convert the header's gains to ADC units per mV.",
+        )  # fmt: skip
+
+
 def read_events(path, extension="atr"):
-    """Read one WFDB annotation file: sample int64 (n,), list of symbols, list of aux notes (no NULs)."""
+    """Read one WFDB annotation file.
+
+    Parameters
+    ----------
+    path : str or Path
+        Record path without suffix.
+    extension : str
+
+    Returns
+    -------
+    samples : int64 array, (n_annotations,)
+        0-based.
+    symbols, notes : lists of str, (n_annotations,)
+        Annotation codes; notes without padding, ``""`` where there is none.
+
+    Raises
+    ------
+    InputError
+        A missing, unreadable or truncated file.
+    """
     try:
         annotation = wfdb.rdann(str(path), extension)
+        if Path(f"{path}.{extension}").read_bytes()[-2:] != b"\0\0":
+            raise EOFError("the two zero bytes that end it are missing")
     except Exception as error:
         raise InputError(
             f"{path}.{extension}", "a readable WFDB annotation file", f"{type(error).__name__}: {error}",
@@ -72,7 +104,7 @@ def read_events(path, extension="atr"):
 
 
 def beats_from_symbols(samples, symbols, classes):
-    """Keep the annotations that are beats: positions int64 (n,), classes int8 (n,).
+    """Keep the annotations that are beats: positions int64 (n_beats,), classes int8 (n_beats,).
 
     Parameters
     ----------
@@ -86,14 +118,18 @@ def beats_from_symbols(samples, symbols, classes):
     return samples[keep], beats
 
 
-def record_names(folder, suffix=".hea"):
-    """Sorted names of the WFDB records of a folder; a clear error where there are none."""
+def record_names(folder):
+    """Sorted names of the records of a folder, whether the header or the signal is there.
+
+    A record that lacks one of the two is named too, so that reading it says so; `InputError` where there are none.
+    """
     folder = Path(folder)
-    names = sorted(path.stem for path in folder.glob(f"*{suffix}")) if folder.is_dir() else []
+    files = folder.glob("[!.]*") if folder.is_dir() else ()
+    names = sorted({path.stem for path in files if path.suffix in (".hea", ".dat")})
     if not names:
         raise InputError(
-            folder, f"a folder with WFDB headers (*{suffix})",
-            "no such folder" if not folder.is_dir() else "no header in it",
+            folder, "a folder with WFDB records (.hea, .dat)",
+            "no such folder" if not folder.is_dir() else "no record in it",
             "Give the folder that holds the publisher's files.",
         )  # fmt: skip
     return names

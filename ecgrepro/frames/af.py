@@ -15,6 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 from ecgrepro.corpora.cinc2017 import CLASSES
+from ecgrepro.corpora.ingest import require_space
 from ecgrepro.errors import InputError
 from ecgrepro.frames.resample import resample
 
@@ -42,7 +43,20 @@ class AfInput:
 
 
 def prepare(millivolts, fs, how):
-    """Turn one lead into an input: float32 (how.length,) from float (n_samples,) in mV at `fs` Hz."""
+    """Turn one lead into an input.
+
+    Parameters
+    ----------
+    millivolts : float array, (n_samples,)
+    fs : float
+        Its sampling rate in Hz.
+    how : AfInput
+
+    Returns
+    -------
+    float32 array, (how.length,)
+        Zeros, then the signal; of a longer one its last samples.
+    """
     values = resample((millivolts - how.mean) / how.deviation, fs, how.fs, how.resampling)[-how.length :]
     out = np.zeros(how.length, np.float32)
     out[how.length - len(values) :] = values
@@ -64,26 +78,39 @@ def prepare_corpus(corpus, how, cache, *, progress=True):
     inputs : float32 memmap, (n_records, how.length)
     labels : int32 array, (n_records,)
         Indices into `CLASSES`.
+
+    Raises
+    ------
+    InputError
+        Another corpus than CinC 2017.
+    DiskError
+        Too little space, told before anything is written.
     """
+    labels = class_indices(corpus)
     key = hashlib.sha256(json.dumps([corpus.fingerprint, asdict(how)]).encode()).hexdigest()[:16]
     path = Path(cache) / f"af-{key}.npy"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         _write(corpus, how, path, progress)
-    return np.load(path, mmap_mode="r"), class_indices(corpus)
+    return np.load(path, mmap_mode="r"), labels
 
 
 def _write(corpus, how, path, progress):
+    # asked beforehand: a disk that is full under a memory map ends the process without a word
+    require_space(path, len(corpus) * how.length * 4)
     partial = path.with_suffix(f".{os.getpid()}.partial")
-    out = np.lib.format.open_memmap(partial, "w+", np.float32, (len(corpus), how.length))
-    for i in tqdm(range(len(corpus)), desc=f"prepare {how.fs:g} Hz", disable=not progress):
-        out[i] = prepare(corpus.millivolts(i)[:, 0], corpus.index.fs.iat[i], how)
-    out.flush()
-    os.replace(partial, path)
+    try:
+        out = np.lib.format.open_memmap(partial, "w+", np.float32, (len(corpus), how.length))
+        for i in tqdm(range(len(corpus)), desc=f"prepare {how.fs:g} Hz", disable=not progress):
+            out[i] = prepare(corpus.millivolts(i)[:, 0], corpus.index.fs.iat[i], how)
+        out.flush()
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def class_indices(corpus):
-    """Labels of a CinC 2017 corpus as indices into `CLASSES`: int32 (n_records,)."""
+    """Labels of a CinC 2017 corpus as indices into `CLASSES`: int32 (n_records,); `InputError` for others."""
     unknown = sorted(set(corpus.index.label) - set(CLASSES))
     if unknown:
         raise InputError(

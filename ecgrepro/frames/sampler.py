@@ -20,19 +20,28 @@ from ecgrepro.frames.beat import EventIndex
 class Streams:
     """Single-lead streams of several corpora on one axis.
 
+    Parameters
+    ----------
+    corpora : sequence of Corpus
+    n_classes : int
+        Classes of the events.
+    kind : {"beats", "rhythms"}
+
     Attributes
     ----------
     table : DataFrame, (n_streams, ...)
-        ``corpus``, ``group`` (patient or record), ``shard``, ``offset`` (int16 values in its shard),
-        ``n_samples``, ``gain``, ``baseline``, ``axis`` (start on the common axis of events).
+        ``corpus``, ``group`` (patient or record), ``record_id``, ``lead``, ``shard``, ``offset`` (int16 values in
+        its shard), ``n_samples``, ``fs`` (Hz), ``gain`` (ADC units per mV), ``baseline`` (ADC units), ``axis``
+        (start on the common axis of events), ``events_start``, ``events_stop``.
     shards : list of int16 arrays
+    events : EventIndex
     """
 
     def __init__(self, corpora, n_classes, kind="beats"):
         tables, self.shards, positions, classes = [], [], [], []
         axis = 0
         for corpus in corpora:
-            table = _table(corpus, len(self.shards))
+            table = _table(corpus, len(self.shards), kind)
             # one unit of room between streams, so that an event at a stream's very end is no event at the
             # next one's start
             table["axis"] = axis + np.concatenate([[0], np.cumsum(table.n_samples.to_numpy()[:-1] + 1)])
@@ -48,7 +57,7 @@ class Streams:
         self.events = EventIndex(np.concatenate(positions), np.concatenate(classes), n_classes)
 
 
-def _table(corpus, first_shard, kind="beats"):
+def _table(corpus, first_shard, kind):
     index, groups = corpus.index, corpus.groups()
     rows = [
         {
@@ -88,7 +97,12 @@ class FrameSampler:
     Raises
     ------
     SettingsError
-        No stream is as long as a frame.
+        No stream is longer than a frame, or none of `patients` is there.
+
+    Notes
+    -----
+    A patient without any stream longer than a frame is left out. The frames of a pass that fill no batch are left
+    out too, so that every patient gives exactly `frames_per_patient` frames where the batch divides the pass.
     """
 
     def __init__(self, streams, task, *, length, batch_size, frames_per_patient, seed, patients=None,
@@ -100,8 +114,10 @@ class FrameSampler:
             (table.n_samples > length) & (True if patients is None else table.group.isin(patients))
         ]
         if usable.empty:
+            given = "all" if patients is None else f"{len(patients)} asked for"
             raise SettingsError("frame length", "a recording longer than a frame", f"{length} samples, longest "
-                                f"recording {table.n_samples.max()}", "Choose shorter frames.")  # fmt: skip
+                                f"recording {table.n_samples.max()} (patients: {given})",
+                                "Choose shorter frames, or patients of `streams.table.group`.")  # fmt: skip
         rows = {group: part.index.to_numpy() for group, part in usable.groupby("group", sort=True)}
         self.patients = list(rows)
         self._first = np.concatenate([[0], np.cumsum([len(part) for part in rows.values()])])
@@ -112,7 +128,7 @@ class FrameSampler:
         self._scale = (1 / (gain * deviation)).astype(np.float32)
         self._shift = (-(baseline / gain + mean) / deviation).astype(np.float32)
         # a window view gathers a frame as one block copy; an index array would cost eight bytes a sample
-        self._windows = [np.lib.stride_tricks.sliding_window_view(shard, length) for shard in streams.shards]
+        self._windows = [_windows(shard, length) for shard in streams.shards]
         self.n_frames = len(self.patients) * frames_per_patient
         self.n_steps = self.n_frames // batch_size
         self._block = lru_cache(maxsize=2)(self._draw_block)
@@ -169,3 +185,8 @@ class FrameSampler:
         sizes = np.diff(self._first)[patients]
         rows = self._rows[self._first[patients] + rng.integers(sizes)]
         return rows, rng.integers(self._n[rows] - self.length)
+
+
+def _windows(shard, length):
+    # a shard of short recordings alone has no frame, and none is asked of it
+    return np.lib.stride_tricks.sliding_window_view(shard, length) if len(shard) >= length else None

@@ -15,11 +15,23 @@ def stratified_folds(labels, groups, n_folds, seed):
         Class proportions are kept.
     groups : array of str, (n_records,)
         Records of one group share a fold.
+    n_folds : int
+        At least 2.
+    seed : int
+
+    Raises
+    ------
+    InputError
+        Fewer records than folds in every class.
     """
     folds = np.full(len(labels), -1)
     splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
-    for fold, (_, test) in enumerate(splitter.split(labels, labels, groups)):
-        folds[test] = fold
+    try:
+        for fold, (_, test) in enumerate(splitter.split(labels, labels, groups)):
+            folds[test] = fold
+    except ValueError as error:
+        raise InputError("folds", f"at least {n_folds} recordings of a class", str(error),
+                         "Use more recordings or fewer folds.") from error  # fmt: skip
     return folds
 
 
@@ -32,6 +44,7 @@ def hold_out(labels, groups, share, seed):
     groups : array of str, (n_records,)
     share : float
         Share of the groups to hold out, within (0, 1).
+    seed : int
 
     Returns
     -------

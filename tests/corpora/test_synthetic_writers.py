@@ -121,7 +121,8 @@ def test_torrent_reader_gets_back_the_simulated_records(demo):
 
 def test_physionet_reader_gets_back_signal_and_beats(demo):
     reader = icentia11k.Reader(demo / "icentia11k_wfdb")
-    for segment, record in enumerate(reader.read("00001")):
+    for segment in range(SEGMENTS):
+        (record,) = reader.read(f"p00001_s{segment:02d}")
         same(record, simulate_holter(1, 1, SAMPLES, segment))
 
 
