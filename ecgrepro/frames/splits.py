@@ -25,9 +25,14 @@ def stratified_folds(labels, groups, n_folds, seed):
         Fewer records than folds in every class.
     """
     folds = np.full(len(labels), -1)
-    splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
+    # shuffled here: before release 1.7 scikit-learn's own shuffling lost track of which group is which, which gave
+    # folds that were less even, and other ones
+    _, inverse = np.unique(groups, return_inverse=True)
+    order = np.arange(inverse.max(initial=-1) + 1)
+    np.random.RandomState(seed).shuffle(order)
+    shuffled = np.argsort(order)[inverse]
     try:
-        for fold, (_, test) in enumerate(splitter.split(labels, labels, groups)):
+        for fold, (_, test) in enumerate(StratifiedGroupKFold(n_folds).split(labels, labels, shuffled)):
             folds[test] = fold
     except ValueError as error:
         raise InputError("folds", f"at least {n_folds} recordings of a class", str(error),

@@ -7,17 +7,24 @@ ResNet. `FusedBatchNormV3` computes the same thing in one pass. Keras' own layer
 import keras
 
 
+@keras.saving.register_keras_serializable("ecgrepro")
 class BatchNormalization(keras.layers.BatchNormalization):
-    """Drop-in for `keras.layers.BatchNormalization` over the last axis of (batch, time, channels).
+    """Drop-in for `keras.layers.BatchNormalization`, fused over the last axis of (batch, time, channels).
 
-    In inference, when frozen, or on another backend, Keras' own code runs.
+    In inference, when frozen, with a mask, on another shape or axis, with an option that the kernel does not know, or
+    on another backend, Keras' own code runs.
     """
 
     def call(self, inputs, training=None, mask=None):
-        fused = keras.backend.backend() == "tensorflow" and inputs.shape.rank == 3
-        if not (training and self.trainable and fused) or mask is not None:
-            return super().call(inputs, training=training, mask=mask)
-        return self._fused(inputs)
+        if training and self.trainable and mask is None and self._can_fuse(inputs):
+            return self._fused(inputs)
+        return super().call(inputs, training=training, mask=mask)
+
+    def _can_fuse(self, inputs):
+        if keras.backend.backend() != "tensorflow" or len(inputs.shape) != 3 or self.axis not in (-1, 2):
+            return False
+        plain = not self.synchronized and not getattr(self, "renorm", False)  # Keras 3.13 has no renorm
+        return plain and self.center and self.scale
 
     def _fused(self, inputs):
         import tensorflow as tf

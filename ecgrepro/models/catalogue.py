@@ -36,7 +36,8 @@ def catalogue():
 def flops(model):
     """Count floating-point operations of one forward pass over one frame, a multiply-add as two.
 
-    Convolutions and dense layers only: normalisation, activation and pooling are under one hundredth.
+    Convolutions and dense layers only: normalisation, activation and pooling are under one hundredth. The model must
+    have been built for a known length.
     """
     total = 0
     for layer in model.layers:

@@ -34,7 +34,8 @@ from ecgrepro.models.batch_normalization import BatchNormalization
 BLOCKS = {18: (2, 2, 2, 2)}
 KERNELS = (7, 5, 5, 3)
 FILTERS = (64, 128, 256, 512)
-#: Every layer of the extractor starts with this, so that a head is told from what is transferred.
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+#: Name of the only layer that is not transferred.
 HEAD = "head"
 
 
@@ -62,13 +63,17 @@ def resnet1d(length, n_outputs, *, depth=18, width=1.0, n_leads=1, precision="fl
     Raises
     ------
     SettingsError
-        An unknown depth or a width that gives no whole number of filters.
+        An unknown depth or precision, or a width that gives no whole number of filters.
     """
     if depth not in BLOCKS:
         raise SettingsError("depth", f"one of {sorted(BLOCKS)}", str(depth), "Choose a published depth.")
-    if width <= 0 or (FILTERS[0] * width) % 1:
+    if not (width > 0 and (FILTERS[0] * width) % 1 == 0):
         raise SettingsError(
             "width", "64 * width a whole number above 0", str(width), "Try 0.125, 0.25, 0.5 or 1."
+        )
+    if precision not in PRECISIONS:
+        raise SettingsError(
+            "precision", f"one of {', '.join(PRECISIONS)}", repr(precision), "Take float32 if in doubt."
         )
     with _policy(precision):
         inputs = keras.Input((length, n_leads), name="signal")
@@ -81,7 +86,8 @@ def resnet1d(length, n_outputs, *, depth=18, width=1.0, n_leads=1, precision="fl
         x = keras.layers.GlobalAveragePooling1D(name="pool", dtype="float32")(x)
         if n_outputs:
             x = keras.layers.Dense(n_outputs, name=HEAD, dtype="float32")(x)
-    return keras.Model(inputs, x, name=f"resnet{depth}")
+        # under the policy too: with float16 Keras scales the loss only if the model itself says so
+        return keras.Model(inputs, x, name=f"resnet{depth}")
 
 
 @contextmanager

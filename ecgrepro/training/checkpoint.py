@@ -2,11 +2,12 @@
 
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
-from ecgrepro.errors import InputError
+from ecgrepro.errors import DiskError, InputError
 
 
 def state(model):
@@ -30,14 +31,29 @@ def save(path, progress, **groups):
     progress : dict
         JSON-serialisable.
     groups : lists of arrays
+
+    Raises
+    ------
+    DiskError
+        Nothing can be written; the checkpoint before stays.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
     arrays = {f"{name}/{i}": array for name, group in groups.items() for i, array in enumerate(group)}
-    with partial.open("wb") as file:
-        np.savez(file, progress=np.array(json.dumps(progress)), **arrays)
-    os.replace(partial, path)
+    _write(Path(path), {"progress": np.array(json.dumps(progress))} | arrays)
+
+
+def _write(path, arrays):
+    """Write arrays in one rename: after a kill there is the file before or the file after, never half a one."""
+    partial = path.with_suffix(".partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("wb") as file:
+            np.savez(file, **arrays)
+        os.replace(partial, path)
+    except OSError as error:
+        with suppress(OSError):
+            partial.unlink()
+        fix = "Free some space and run again: training goes on from its last checkpoint."
+        raise DiskError(path, "a folder with room for the weights", str(error), fix) from error
 
 
 def load(path):
@@ -62,11 +78,7 @@ def save_extractor(path, model, head):
         if layer.name != head
         for variable in layer.variables
     }
-    partial = Path(path).with_suffix(".partial")
-    partial.parent.mkdir(parents=True, exist_ok=True)
-    with partial.open("wb") as file:
-        np.savez(file, **arrays)
-    os.replace(partial, path)
+    _write(Path(path), arrays)
 
 
 def load_extractor(path, model, head):
@@ -87,7 +99,8 @@ def load_extractor(path, model, head):
         | {n for n in set(arrays) & set(places) if arrays[n].shape != places[n].shape}
     )
     if wrong:
-        raise InputError(path, f"the {len(places)} tensors of {model.name}", f"{len(wrong)} that do not fit: {wrong[:3]}",
-                         "Model and width of the pre-training trial must be this one's.")  # fmt: skip
+        got = f"{len(wrong)} that do not fit: {wrong[:3]}"
+        fix = "Model and width of the pre-training trial must be this one's."
+        raise InputError(path, f"the {len(places)} tensors of {model.name}", got, fix)
     for name, variable in places.items():
         variable.assign(arrays[name])

@@ -5,7 +5,7 @@ Departure: all randomness is seeded (the original seeds the split alone).
 """
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import keras
 import numpy as np
@@ -22,6 +22,8 @@ from ecgrepro.training import checkpoint, steps
 from ecgrepro.training.run_record import run_record
 from ecgrepro.training.seeds import derive, make_deterministic
 from ecgrepro.training.workspace import optimiser
+
+CORPUS = "cinc2017"
 
 
 @dataclass(frozen=True)
@@ -49,25 +51,22 @@ def finetune(trial, store, workspace, report=lambda text: None, notes=None):
     Raises
     ------
     SettingsError
-        A selection rule that does not exist, or a pre-training whose weights are missing.
+        A description that cannot be followed, or a pre-training whose weights are missing.
     """
-    if trial.recipe.select not in ("macro_f1", "loss"):
-        raise SettingsError("select", "macro_f1 or loss", repr(trial.recipe.select), "Choose one.")
+    trial.check()
     make_deterministic(trial.seed)
-    (name, _), *_ = [pair for pair in trial.corpora if pair[0] == "cinc2017"]
-    inputs, labels = workspace.af(name, trial.recipe.input)
-    parts = split(trial, labels, workspace.corpus(name).groups())
+    inputs, labels = workspace.af(CORPUS, trial.recipe.input)
+    parts = split(trial, labels, workspace.corpus(CORPUS).groups())
     model = start_model(trial, store)
     run = _resume(trial, store, model)
     while not finished(run, trial.recipe):
         _epoch(trial, store, model, inputs, labels, parts, run)
         last = run["history"][-1]
-        report(
-            f"epoch {last['epoch']}, validation loss {last['val_loss']:.3f}, macro F1 {last['val_macro_f1']:.3f}"
-        )
+        scores = f"validation loss {last['val_loss']:.3f}, macro F1 {last['val_macro_f1']:.3f}"
+        report(f"epoch {last['epoch']}, {scores}")
     record = _record(trial, model, parts, run) | (notes or {})
     checkpoint.restore(model, run["best"])
-    ids = workspace.corpus(name).index.record_id.to_numpy()
+    ids = workspace.corpus(CORPUS).index.record_id.to_numpy()
     store.commit(trial, run["history"], _predictions(trial, model, inputs, labels, ids, parts), record)
 
 
@@ -91,10 +90,9 @@ def start_model(trial, store):
         trial.model, recipe.input.length, len(CLASSES), width=trial.width, precision=trial.precision
     )
     if trial.parent:
-        key, share = trial.initialisation.split("@")
-        path = store.weights(key, float(share))
+        path = store.weights(*trial.start)
         if not path.exists():
-            raise SettingsError(trial, f"the weights of pre-training {key}", "none", "Run that trial first.")
+            raise SettingsError(trial, f"weights in {path}", "none", "Run the pre-training trial first.")
         checkpoint.load_extractor(path, model, HEAD)
     model.compile(optimiser(recipe.optimiser), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     model.optimizer.build(model.trainable_variables)
@@ -104,14 +102,8 @@ def start_model(trial, store):
 def _resume(trial, store, model):
     found = checkpoint.load(store.checkpoint(trial))
     if found is None:
-        return {
-            "history": [],
-            "best": None,
-            "best_epoch": 0,
-            "seconds": 0.0,
-            "cpu_seconds": 0.0,
-            "resumed": 0,
-        }
+        begun = {"history": [], "best": None, "best_epoch": 0}
+        return begun | {"seconds": 0.0, "cpu_seconds": 0.0, "resumed": 0}
     progress, groups = found
     checkpoint.restore(model, groups["state"])
     return progress | {"best": groups["best"], "resumed": progress["resumed"] + 1}
@@ -182,10 +174,11 @@ def _predictions(trial, model, inputs, labels, ids, parts):
 
 def _record(trial, model, parts, run):
     epochs = len(run["history"])
+    records = {part.name: len(getattr(parts, part.name)) for part in fields(parts)}
     return run_record(
         run["seconds"], run["cpu_seconds"], epochs * len(parts.train), resumed=run["resumed"], epochs=epochs,
         best_epoch=run["best_epoch"], hit_epoch_cap=not finished(run, _without_cap(trial.recipe)),
-        parameters=model.count_params(), records={name: len(getattr(parts, name)) for name in ("train", "validation", "test")},
+        parameters=model.count_params(), records=records,
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import pandas as pd
 
+from ecgrepro.errors import SettingsError
 from ecgrepro.evaluation.predictions import prediction_table
 from ecgrepro.frames.beat import BeatTask
 from ecgrepro.frames.sampler import FrameSampler
@@ -37,12 +38,18 @@ def pretrain(trial, store, workspace, report=lambda text: None, notes=None):
         Takes one line on where the run stands.
     notes : dict, optional
         Further entries of the run record.
+
+    Raises
+    ------
+    SettingsError
+        A description that cannot be followed, such as batches larger than a pass.
     """
+    trial.check()
     make_deterministic(trial.seed)
     train, held_out = samplers(trial, workspace)
     model = build_pretraining_model(trial, len(train.task.classes))
-    run = _resume(trial, store, model)
-    keep = {math.ceil(share * train.n_steps): share for share in trial.recipe.checkpoints}
+    keep = {share: math.ceil(share * train.n_steps) for share in trial.recipe.checkpoints}
+    run = _resume(trial, store, model, keep)
     while run["step"] < train.n_steps:
         _block(trial, store, model, train, run, keep)
         report(f"step {run['step']}/{train.n_steps}, loss {run['history'][-1]['loss']:.3f}")
@@ -65,6 +72,11 @@ def samplers(trial, workspace):
                          seed=derive(trial.seed, "sampler"), **common)  # fmt: skip
     held_out = FrameSampler(streams, task, patients=outside, frames_per_patient=recipe.held_out_frames,
                             seed=derive(trial.seed, "held_out"), **common)  # fmt: skip
+    for sampler in (train, held_out):
+        if not sampler.n_steps:
+            got = f"{recipe.batch_size} of {sampler.n_frames}"
+            raise SettingsError(f"{trial}, batch_size", "at most the frames of one pass", got,
+                                "Take smaller batches, or more frames per patient.")  # fmt: skip
     return train, held_out
 
 
@@ -87,26 +99,31 @@ def build_pretraining_model(trial, n_classes):
     return model
 
 
-def _resume(trial, store, model):
+def _resume(trial, store, model, keep):
     found = checkpoint.load(store.checkpoint(trial))
-    if found is None:
+    if found is None or _lacks_weights(trial, store, keep, found[0]["step"]):
         return {"step": 0, "history": [], "seconds": 0.0, "cpu_seconds": 0.0, "resumed": 0}
     progress, groups = found
     checkpoint.restore(model, groups["state"])
     return progress | {"resumed": progress["resumed"] + 1}
 
 
+def _lacks_weights(trial, store, keep, step):
+    """Whether weights that were kept before `step` have been deleted since: then only a new pass brings them."""
+    return any(at <= step and not store.weights(trial.key, share).exists() for share, at in keep.items())
+
+
 def _block(trial, store, model, train, run, keep):
     """Train up to the next row of the history, and save."""
     began, cpu = time.perf_counter(), time.process_time()
-    stop = min(run["step"] + BLOCK, train.n_steps, *(step for step in keep if step > run["step"]))
+    stop = min(run["step"] + BLOCK, train.n_steps, *(at for at in keep.values() if at > run["step"]))
     loss = steps.train(model, (train.batch(step) for step in range(run["step"], stop)))
     run["step"] = stop
     run["seconds"] += time.perf_counter() - began
     run["cpu_seconds"] += time.process_time() - cpu
     run["history"].append({"step": stop, "frames": stop * trial.recipe.batch_size, "loss": loss})
-    if stop in keep:
-        checkpoint.save_extractor(store.weights(trial.key, keep[stop]), model, HEAD)
+    for share in (share for share, at in keep.items() if at == stop):
+        checkpoint.save_extractor(store.weights(trial.key, share), model, HEAD)
     checkpoint.save(store.checkpoint(trial), run, state=checkpoint.state(model))
 
 

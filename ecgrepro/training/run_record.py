@@ -6,7 +6,7 @@ import resource
 import subprocess
 import sys
 import time
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import keras
@@ -25,6 +25,11 @@ def run_record(seconds, cpu_seconds, frames, **more):
         Frames that passed forward and backward.
     more : dict
         Further JSON-serialisable entries.
+
+    Returns
+    -------
+    dict
+        JSON-serialisable. ``peak_memory_MB`` is the process' since it started, earlier trials included.
     """
     return {
         "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "commit": git_commit(),
@@ -38,26 +43,32 @@ def run_record(seconds, cpu_seconds, frames, **more):
 
 
 def git_commit():
-    """Commit of the package's checkout, ``-dirty`` appended where Python files differ; "" without git."""
-    here = Path(__file__).parent
+    """Commit of the package's checkout, ``-dirty`` appended where its Python files differ.
+
+    "" without git, and where the package is installed inside a checkout of something else.
+    """
     try:
-        run = lambda *words: subprocess.run(  # noqa: E731
-            ["git", *words], cwd=here, capture_output=True, text=True, check=True, timeout=10
-        ).stdout.strip()
-        return run("rev-parse", "--short=12", "HEAD") + (
-            "-dirty" if run("status", "--porcelain", "*.py") else ""
-        )
+        _git("ls-files", "--error-unmatch", Path(__file__).name)
+        changed = _git("status", "--porcelain", ":(top)ecgrepro/*.py")
+        return _git("rev-parse", "--short=12", "HEAD") + ("-dirty" if changed else "")
     except (OSError, subprocess.SubprocessError):
         return ""
 
 
+def _git(*words):
+    done = subprocess.run(["git", *words], cwd=Path(__file__).parent, capture_output=True, text=True, check=True,
+                          timeout=10)  # fmt: skip
+    return done.stdout.strip()
+
+
 def versions():
-    backend = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}[keras.backend.backend()]
+    """Versions of Python, the backend and what numbers depend on: dict of name to version."""
+    backend = keras.backend.backend()
     found = {"python": platform.python_version(), backend: _backend_version(backend)}
     for name in PACKAGES:
         try:
             found[name] = version(name)
-        except Exception:  # a package run from a checkout has no metadata
+        except PackageNotFoundError:  # a package run from a checkout has no metadata
             found[name] = "not installed"
     return found
 

@@ -32,21 +32,31 @@ def run(trials, store, workspace, *, progress=True, annotate=lambda trial: {}):
     Raises
     ------
     SettingsError
-        A trial whose pre-training is not among the trials.
+        A trial that cannot be run as described, or whose pre-training is not among the trials.
     """
-    keys = {trial.key for trial in trials}
-    orphans = [str(trial) for trial in trials if trial.parent and trial.parent not in keys]
-    if orphans:
-        raise SettingsError("trials", "every pre-training among them", f"none for {orphans[:2]}", "Add it.")
+    _check(trials)
     waiting = [trial for trial in trials if not _done(trial, trials, store)]
-    with tqdm(total=len(waiting), unit="trial", disable=not progress, file=sys.stderr) as bar:
+    # without `disable` the bar follows tqdm's own variable TQDM_DISABLE
+    hidden = {} if progress else {"disable": True}
+    with tqdm(total=len(waiting), unit="trial", file=sys.stderr, **hidden) as bar:
         while waiting:
             ready = [trial for trial in waiting if _ready(trial, store)]
-            if not any(_run_one(trial, store, workspace, bar, annotate) for trial in ready):
+            if not any(_run_one(trial, trials, store, workspace, bar, annotate) for trial in ready):
                 time.sleep(WAIT)
             left = [trial for trial in waiting if not _done(trial, trials, store)]
             bar.update(len(waiting) - len(left))
             waiting = left
+
+
+def _check(trials):
+    """Refuse before anything runs what could not run later, or would wait for ever."""
+    for trial in trials:
+        trial.check()
+    kept = {(trial.key, share) for trial in trials for share in getattr(trial.recipe, "checkpoints", ())}
+    orphans = [str(trial) for trial in trials if trial.start and trial.start not in kept]
+    if orphans:
+        expected = "every pre-training among them, keeping the share that is started from"
+        raise SettingsError("trials", expected, f"none for {orphans[:2]}", "Add it.")
 
 
 def _done(trial, trials, store):
@@ -54,22 +64,20 @@ def _done(trial, trials, store):
     if not store.has(trial):
         return False
     heirs = [other for other in trials if other.parent == trial.key and not store.has(other)]
-    return all(store.weights(*_start(other)).exists() for other in heirs)
-
-
-def _start(trial):
-    key, share = trial.initialisation.split("@")
-    return key, float(share)
+    return all(store.weights(*other.start).exists() for other in heirs)
 
 
 def _ready(trial, store):
-    return trial.parent is None or store.weights(*_start(trial)).exists()
+    return trial.start is None or store.weights(*trial.start).exists()
 
 
-def _run_one(trial, store, workspace, bar, annotate):
+def _run_one(trial, trials, store, workspace, bar, annotate):
+    """Run a trial unless another process has it; whether it is finished now."""
     with store.lock(trial) as mine:
         if not mine:
             return False
+        if _done(trial, trials, store):  # by another process, since we last looked
+            return True
         workspace.check(trial)
         bar.set_description(str(trial))
         RUN[trial.stage](trial, store, workspace, bar.set_postfix_str, annotate(trial))

@@ -1,5 +1,7 @@
 """Where a trial's randomness comes from: one seed, one independent stream per purpose."""
 
+import random
+
 import keras
 import numpy as np
 
@@ -14,7 +16,13 @@ def derive(seed, purpose):
 
 def make_deterministic(seed):
     """Seed every library's global generator and ask TensorFlow for deterministic kernels."""
-    keras.utils.set_random_seed(derive(seed, "initialisation"))
+    seed = derive(seed, "initialisation")
+    if keras.backend.backend() == "jax":
+        # Keras' own function would import TensorFlow if it can; JAX has no global generator
+        random.seed(seed)
+        np.random.seed(seed)  # noqa: NPY002
+        return
+    keras.utils.set_random_seed(seed)
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 

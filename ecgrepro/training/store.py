@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from ecgrepro.errors import DiskError
 from ecgrepro.evaluation.predictions import read_predictions, write_predictions
 
 
@@ -48,36 +49,62 @@ class TrialStore:
         predictions : DataFrame
             See `ecgrepro.evaluation.predictions`.
         run : dict
+
+        Raises
+        ------
+        InputError
+            Predictions that are none, such as logits of a diverged run; nothing is left behind.
+        DiskError
+            The disk is full; nothing is left behind, and the checkpoint stays.
         """
-        place = self.results / trial.key
-        partial = self.results / f".{trial.key}.partial"
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-        (partial / "trial.json").write_text(json.dumps(trial.to_dict(), indent=1, sort_keys=True) + "\n")
-        pd.DataFrame(history).to_csv(partial / "history.csv", index=False, float_format="%.6g")
-        write_predictions(partial / "predictions.parquet", predictions)
-        (partial / "run.json").write_text(json.dumps(run, indent=1, sort_keys=True) + "\n")
-        if place.exists():  # re-run for its weights alone: the results first found stay
-            shutil.rmtree(partial)
-        else:
-            os.replace(partial, place)
+        if not self.has(trial):  # else re-run for its weights alone: the results first found stay
+            self._write(trial, history, predictions, run)
         self.checkpoint(trial).unlink(missing_ok=True)
 
+    def _write(self, trial, history, predictions, run):
+        place, partial = self.results / trial.key, self.results / f".{trial.key}.partial"
+        shutil.rmtree(partial, ignore_errors=True)
+        try:
+            partial.mkdir(parents=True)
+            (partial / "trial.json").write_text(_json(trial.to_dict()))
+            pd.DataFrame(history).to_csv(partial / "history.csv", index=False, float_format="%.6g")
+            write_predictions(partial / "predictions.parquet", predictions)
+            (partial / "run.json").write_text(_json(run))
+            shutil.rmtree(place, ignore_errors=True)  # of a folder without run.json nothing can be said
+            os.replace(partial, place)
+        except OSError as error:
+            fix = "Free some space and run again: the trial is finished from its checkpoint."
+            raise DiskError(place, "a folder with room for the results", str(error), fix) from error
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+
     def results_of(self, key):
+        """Read the results of the trial `key`, see `read_result`."""
         return read_result(self.results / key)
 
-    @contextmanager
     def lock(self, trial):
         """Hold a trial for this process; yields False where another process has it."""
-        folder = self.work / trial.key
-        folder.mkdir(parents=True, exist_ok=True)
-        with (folder / "lock").open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                yield False
-                return
-            yield True
+        return locked(self.work / trial.key / "lock", wait=False)
+
+
+@contextmanager
+def locked(path, *, wait=True):
+    """Hold the lock file `path` for this process, which the system takes back when the process dies.
+
+    Yields whether it is ours; with `wait` it always is, in the end.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            yield False
+            return
+        yield True
+
+
+def _json(content):
+    return json.dumps(content, indent=1, sort_keys=True) + "\n"
 
 
 def read_result(folder):

@@ -9,6 +9,7 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, field
 
+from ecgrepro.errors import SettingsError
 from ecgrepro.frames.af import AfInput
 
 #: Version of everything that turns a description into numbers.
@@ -117,7 +118,7 @@ class Trial:
     initialisation : str
         ``"random"``, or ``"KEY@SHARE"``: the pre-training trial and the share of its pass.
     freeze_depth : int
-        Learnable layers frozen from the input on.
+        Learnable layers frozen from the input on; so far only 0 can be run.
     """
 
     study: str
@@ -153,7 +154,47 @@ class Trial:
         """Key of the pre-training trial this one stems from, or None."""
         return None if self.initialisation == "random" else self.initialisation.split("@")[0]
 
+    @property
+    def start(self):
+        """(key of the pre-training trial, share of its pass) that this one stems from, or None."""
+        if self.parent is None:
+            return None
+        key, share = self.initialisation.split("@")
+        return key, float(share)
+
+    def check(self):
+        """Raise `SettingsError` unless a run can do what the description says."""
+        demands = _pretraining_demands if self.stage == "pretraining" else _fine_tuning_demands
+        for name, value, expected, holds in (*_demands(self), *demands(self, self.recipe)):
+            if not holds:
+                raise SettingsError(f"{self}, {name}", expected, repr(value), "Describe the trial anew.")
+
     def __str__(self):
         tuned = isinstance(self.recipe, FineTuning)
         part = f", fold {self.fold}, {self.recipe.labels:.0%} of labels" if tuned else ""
         return f"{self.study} {self.stage} {self.arm}, seed {self.seed}{part} [{self.key}]"
+
+
+def _demands(trial):
+    """Rows of (name, value, what is expected, whether it holds) for every trial."""
+    yield "version", trial.version, f"{RECIPE}, the present recipe", trial.version == RECIPE
+    yield "freeze_depth", trial.freeze_depth, "0; freezing is not there yet", trial.freeze_depth == 0
+    yield "batch_size", trial.recipe.batch_size, "at least 1", trial.recipe.batch_size >= 1
+
+
+def _pretraining_demands(trial, recipe):
+    shares = recipe.checkpoints
+    in_range = bool(shares) and all(0 < share <= 1 for share in shares)
+    yield "task", recipe.task, "beat", recipe.task == "beat"
+    yield "checkpoints", shares, "shares above 0, at most 1", in_range
+    yield "held_out", recipe.held_out, "a share between 0 and 1", 0 < recipe.held_out < 1
+
+
+def _fine_tuning_demands(trial, recipe):
+    names = [name for name, _ in trial.corpora]
+    yield "corpora", names, "cinc2017", names == ["cinc2017"]
+    yield "select", recipe.select, "macro_f1 or loss", recipe.select in ("macro_f1", "loss")
+    yield "labels", recipe.labels, "a share above 0, at most 1", 0 < recipe.labels <= 1
+    yield "fold", trial.fold, f"0 to {recipe.folds - 1}", 0 <= trial.fold < recipe.folds
+    yield "epochs", recipe.epochs, "at least 1", recipe.epochs >= 1
+    yield "patience", recipe.patience, "at least 1", recipe.patience >= 1

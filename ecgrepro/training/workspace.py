@@ -9,6 +9,7 @@ from ecgrepro.errors import InputError
 from ecgrepro.frames.af import prepare_corpus
 from ecgrepro.frames.resample import resample_corpus
 from ecgrepro.frames.sampler import Streams
+from ecgrepro.training.store import locked
 
 
 @dataclass(frozen=True)
@@ -62,14 +63,15 @@ class Workspace:
 
 @lru_cache(maxsize=4)
 def _streams(workspace, names, fs, n_classes):
-    corpora = [workspace.corpus(name) for name in names]
-    at_rate = [
-        corpus
-        if (corpus.index.fs == fs).all()
-        else resample_corpus(corpus, fs, workspace.work / "resampled" / f"{corpus.fingerprint[:16]}-{fs:g}Hz")
-        for corpus in corpora
-    ]
-    return Streams(at_rate, n_classes)
+    return Streams([_at_rate(workspace, workspace.corpus(name), fs) for name in names], n_classes)
+
+
+def _at_rate(workspace, corpus, fs):
+    if (corpus.index.fs == fs).all():
+        return corpus
+    folder = workspace.work / "resampled" / f"{corpus.fingerprint[:16]}-{fs:g}Hz"
+    with locked(folder.with_suffix(".lock")):  # of several processes one resamples, the others find the copy
+        return resample_corpus(corpus, fs, folder)
 
 
 def optimiser(settings):

@@ -1,0 +1,290 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from ecgrepro.corpora.cinc2017 import CLASSES
+from ecgrepro.errors import InputError, SettingsError
+from ecgrepro.evaluation import metrics
+from ecgrepro.evaluation.predictions import predicted_classes
+from ecgrepro.models.resnet1d import HEAD, resnet1d
+from ecgrepro.training import checkpoint
+from ecgrepro.training import finetune as module
+from ecgrepro.training.finetune import finetune, finished, predict, split, start_model, train_epoch
+from tests.training import tiny
+
+INPUT = tiny.FINE_TUNING.input
+
+
+@pytest.fixture(scope="module")
+def data(workspace):
+    inputs, labels = workspace.af("cinc2017", INPUT)
+    return inputs, labels, workspace.corpus("cinc2017").groups()
+
+
+def parts_of(workspace, data, **settings):
+    return split(tiny.fine_tuning(workspace, **settings), data[1], data[2])
+
+
+def test_parts_are_disjoint_and_cover_all_records(workspace, data):
+    parts = parts_of(workspace, data)
+    both = np.concatenate([parts.train, parts.validation, parts.test])
+    assert sorted(both) == list(range(len(data[1])))
+
+
+def test_folds_test_every_record_once(workspace, data):
+    tested = np.concatenate([parts_of(workspace, data, fold=fold).test for fold in range(4)])
+    assert sorted(tested) == list(range(len(data[1])))
+
+
+def test_the_test_records_depend_on_the_fold_alone(workspace, data):
+    first, second = (parts_of(workspace, data, seed=seed) for seed in (0, 1))
+    assert (first.test == second.test).all()
+    assert set(first.validation) != set(second.validation)
+
+
+def test_arms_of_a_seed_share_their_parts(workspace, data):
+    other = parts_of(workspace, data, arm="beat", parent=tiny.pretraining(workspace))
+    for name in ("train", "validation", "test"):
+        assert (getattr(other, name) == getattr(parts_of(workspace, data), name)).all()
+
+
+def test_fewer_labels_are_a_stratified_subset_with_the_same_validation_records(workspace, data):
+    labels = data[1]
+    whole, few = (parts_of(workspace, data, labels=share) for share in (1.0, 0.4))
+    assert set(few.train) < set(whole.train)
+    assert (few.validation == whole.validation).all()
+    assert (few.test == whole.test).all()
+    assert len(few.train) == round(0.4 * len(whole.train))
+    expected = 0.4 * np.bincount(labels[whole.train], minlength=4)
+    assert np.abs(np.bincount(labels[few.train], minlength=4) - expected).max() < 1
+
+
+def test_classes_keep_their_shares_in_every_part(workspace, data):
+    parts = parts_of(workspace, data)
+    shares = np.bincount(data[1], minlength=4) / len(data[1])
+    for part in (parts.train, parts.validation, parts.test):
+        found = np.bincount(data[1][part], minlength=4) / len(part)
+        assert np.abs(found - shares).max() < 0.08
+
+
+def test_copies_of_a_recording_stay_on_one_side(workspace, data):
+    _, labels, groups = data
+    groups = groups.copy()
+    groups[::7] = np.repeat(groups[::14], 2)[: len(groups[::7])]
+    labels = labels[np.searchsorted(np.unique(groups), groups)]  # copies have one label
+    for fold in range(4):
+        parts = split(tiny.fine_tuning(workspace, fold=fold), labels, groups)
+        sides = [set(groups[part]) for part in (parts.train, parts.validation, parts.test)]
+        assert len(set.union(*sides)) == sum(len(side) for side in sides)
+
+
+class Recorder:
+    """Stands in for a compiled model and writes down the order of its batches."""
+
+    def __init__(self):
+        self.seen = []
+
+    def reset_metrics(self):
+        pass
+
+    def train_on_batch(self, inputs, labels):
+        assert inputs.shape[1:] == (256, 1)
+        self.seen += inputs[:, 0, 0].tolist()
+        return float(len(inputs))
+
+
+def test_order_depends_on_seed_and_epoch_and_not_on_the_arm(workspace, data):
+    def order(epoch, **settings):
+        trial, net = tiny.fine_tuning(workspace, **settings), Recorder()
+        fake = np.repeat(np.arange(len(data[1]), dtype=np.float32)[:, None], 256, axis=1)
+        train_epoch(net, fake, data[1], np.arange(40), trial, epoch)
+        assert sorted(net.seen) == list(range(40))
+        return net.seen
+
+    assert order(1) == order(1, arm="beat", parent=tiny.pretraining(workspace))
+    assert order(1) != order(2)
+    assert order(1) != order(1, seed=1)
+
+
+def test_the_loss_of_an_epoch_is_the_mean_over_records(workspace, data):
+    # the recorder's "loss" is the batch's size: 16, 16 and 8 for 40 records
+    loss = train_epoch(Recorder(), data[0], data[1], np.arange(40), tiny.fine_tuning(workspace), 1)
+    assert loss == pytest.approx((16 * 16 + 16 * 16 + 8 * 8) / 40)
+
+
+def history(*losses):
+    return {"history": [{"val_loss": loss} for loss in losses]}
+
+
+@pytest.mark.parametrize(
+    ("losses", "stops"),
+    [
+        ((), False),
+        ((1.0,), False),
+        ((1.0, 0.9, 0.8, 0.7), False),
+        ((1.0, 0.9, 0.95), False),
+        ((1.0, 0.9, 0.95, 0.91), True),
+        ((1.0, 0.9, 0.9, 0.9), True),  # equal is no fall
+        ((1.0, 1.1, 0.9, 0.95), False),
+    ],
+)
+def test_training_stops_when_the_loss_has_not_fallen_for_the_patience(losses, stops):
+    recipe = replace(tiny.FINE_TUNING, patience=2, epochs=100)
+    assert finished(history(*losses), recipe) is stops
+
+
+def test_training_stops_at_the_cap():
+    recipe = replace(tiny.FINE_TUNING, patience=2, epochs=3)
+    assert finished(history(3.0, 2.0, 1.0), recipe)
+    assert not finished(history(3.0, 2.0), recipe)
+
+
+def scripted(monkeypatch, losses, scores):
+    """Make validation return these values, epoch by epoch."""
+    rows = iter(zip(losses, scores, strict=True))
+
+    def validate(*given):
+        loss, score = next(rows)
+        return {"val_loss": loss, "val_macro_f1": score, "val_challenge_f1": score}
+
+    monkeypatch.setattr(module, "validate", validate)
+
+
+LOSSES, SCORES = [1.0, 0.7, 0.8, 0.9, 0.95], [0.3, 0.4, 0.6, 0.5, 0.6]
+
+
+@pytest.mark.parametrize(
+    ("settings", "epochs", "best", "capped"),
+    [
+        ({"epochs": 5, "patience": 3}, 5, 3, False),  # by patience in the very epoch of the cap
+        ({"epochs": 5, "patience": 10}, 5, 3, True),
+        ({"epochs": 5, "patience": 2}, 4, 3, False),
+        ({"epochs": 2, "patience": 2}, 2, 2, True),
+        ({"epochs": 4, "patience": 9, "select": "loss"}, 4, 2, True),
+    ],
+)
+def test_a_run_says_where_it_stopped_why_and_which_epoch_it_took(
+    workspace, tmp_path, monkeypatch, settings, epochs, best, capped
+):
+    """The net is a stand-in of one layer: what is tested is which of its states are kept."""
+    import keras
+
+    def build(trial, store):
+        keras.utils.set_random_seed(0)
+        net = keras.Sequential(
+            [keras.Input((256, 1)), keras.layers.GlobalAveragePooling1D(), keras.layers.Dense(4)]
+        )
+        net.compile(keras.optimizers.Adam(0.1), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        net.optimizer.build(net.trainable_variables)
+        return net
+
+    states = []
+
+    def spy(path, progress, *, state, best):
+        states.append(state)
+        kept = states[progress["best_epoch"] - 1]
+        assert all((a == b).all() for a, b in zip(best, kept, strict=True))
+
+    scripted(monkeypatch, LOSSES, SCORES)
+    monkeypatch.setattr(module, "start_model", build)
+    monkeypatch.setattr(checkpoint, "save", spy)
+    trial, store = tiny.fine_tuning(workspace, **settings), tiny.open_store(tmp_path)
+    finetune(trial, store, workspace)
+    found = store.results_of(trial.key)
+    run = found["run"]
+    assert (run["epochs"], run["best_epoch"], run["hit_epoch_cap"]) == (epochs, best, capped)
+    assert found["history"].epoch.tolist() == list(range(1, epochs + 1))
+    # what was tested is the state of the best epoch
+    net, (inputs, labels) = build(trial, store), workspace.af("cinc2017", INPUT)
+    checkpoint.restore(net, states[best - 1])
+    test = split(trial, labels, workspace.corpus("cinc2017").groups()).test
+    table = found["predictions"].query("part == 'test'")
+    np.testing.assert_array_equal(
+        table[[f"logit_{i}" for i in range(4)]].to_numpy(), predict(net, inputs, test)
+    )
+
+
+def test_results_hold_validation_and_test_records_of_the_split(finished, workspace, data):
+    ids = workspace.corpus("cinc2017").index.record_id.to_numpy()
+    for name in ("random", "pretrained", "few"):
+        found, trial = finished.results[name], finished.trials[name]
+        parts = split(trial, data[1], data[2])
+        for part in ("validation", "test"):
+            table = found["predictions"].query("part == @part")
+            assert table.record_id.tolist() == ids[getattr(parts, part)].tolist()
+            assert (table.label == data[1][getattr(parts, part)]).all()
+        assert found["run"]["records"] == {p: len(getattr(parts, p)) for p in ("train", "validation", "test")}
+
+
+def test_no_test_record_was_trained_on_or_chosen_by(finished, data):
+    for name in ("random", "pretrained", "few"):
+        parts = split(finished.trials[name], data[1], data[2])
+        assert not set(parts.test) & (set(parts.train) | set(parts.validation))
+        assert not set(parts.validation) & set(parts.train)
+
+
+def test_validation_scores_in_the_history_are_those_of_the_kept_logits(finished):
+    for name, column in (("random", "val_macro_f1"), ("few", "val_loss")):
+        found = finished.results[name]
+        table = found["predictions"].query("part == 'validation'")
+        row = found["history"].set_index("epoch").loc[found["run"]["best_epoch"]]
+        matrix = metrics.confusion_matrix(table.label.to_numpy(), predicted_classes(table), len(CLASSES))
+        logits = table[[f"logit_{i}" for i in range(4)]].to_numpy()
+        assert row.val_macro_f1 == pytest.approx(metrics.macro_f1(matrix), abs=1e-5)
+        assert row.val_challenge_f1 == pytest.approx(metrics.challenge_f1(matrix), abs=1e-5)
+        assert row.val_loss == pytest.approx(metrics.cross_entropy(logits, table.label.to_numpy()), rel=1e-4)
+        chosen = (
+            found["history"][column].idxmin() if column == "val_loss" else found["history"][column].idxmax()
+        )
+        assert found["history"].epoch[chosen] == found["run"]["best_epoch"]
+
+
+def test_a_run_record_counts_what_was_trained(finished):
+    run = finished.results["random"]["run"]
+    assert run["frames"] == run["epochs"] * run["records"]["train"]
+    assert run["parameters"] == resnet1d(256, 4, width=0.0625).count_params()
+    assert run["resumed"] == 0
+    assert run["noted"] == finished.trials["random"].key
+
+
+def test_a_pretrained_arm_starts_from_its_weights_and_the_random_arms_head(finished, workspace):
+    from ecgrepro.training.seeds import make_deterministic
+
+    nets = {}
+    for name in ("pretrained", "random"):
+        make_deterministic(0)
+        nets[name] = start_model(finished.trials[name], finished.store)
+    with np.load(finished.store.weights(finished.trials["parent"].key, 1.0)) as file:
+        weights = dict(file)
+    for layer in nets["pretrained"].layers:
+        for variable, other in zip(
+            layer.variables, nets["random"].get_layer(layer.name).variables, strict=True
+        ):
+            if layer.name == HEAD:
+                assert (np.asarray(variable) == np.asarray(other)).all()
+            else:
+                assert (np.asarray(variable) == weights[f"{layer.name}/{variable.name}"]).all()
+
+
+def test_missing_weights_are_told_with_the_remedy(finished, workspace, tmp_path):
+    with pytest.raises(SettingsError, match=r"extractor-1\.npz; got none\. Run the pre-training trial first"):
+        finetune(finished.trials["pretrained"], tiny.open_store(tmp_path), workspace)
+
+
+def test_weights_of_another_width_are_refused_before_training(finished, workspace, tmp_path):
+    trial = replace(finished.trials["pretrained"], width=0.125)
+    with pytest.raises(InputError, match="do not fit"):
+        finetune(trial, finished.store, workspace)
+
+
+@pytest.mark.parametrize(("n", "size"), [(3, 8), (8, 8), (19, 8)])
+def test_logits_do_not_depend_on_the_batch(workspace, data, n, size):
+    class Sums:
+        def predict_on_batch(self, inputs):
+            assert inputs.shape == (size, 256, 1)
+            return np.stack([inputs[:, :, 0].sum(axis=1)] * 4, axis=1)
+
+    out = predict(Sums(), data[0], np.arange(n), batch_size=size)
+    assert out.dtype == np.float32
+    np.testing.assert_allclose(out[:, 0], data[0][:n].sum(axis=1), rtol=1e-5)

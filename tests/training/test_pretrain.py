@@ -1,0 +1,103 @@
+import math
+
+import numpy as np
+import pytest
+
+from ecgrepro.errors import SettingsError
+from ecgrepro.frames.beat import BeatTask
+from ecgrepro.training.pretrain import pretrain, samplers, split_patients
+from tests.training import tiny
+
+
+def test_every_corpus_holds_patients_out_and_none_is_on_both_sides(workspace):
+    table = workspace.streams(["icentia11k"], 250.0, 5).table
+    two = table.assign(corpus=np.where(table.group.str[-1] < "3", "a", "b"))
+    for seed in range(5):
+        inside, outside = split_patients(two, 0.05, seed)
+        assert not set(inside) & set(outside)
+        assert set(inside) | set(outside) == set(two.group)
+        assert set(two[two.group.isin(outside)].corpus) == {"a", "b"}
+
+
+def test_the_share_of_held_out_patients_is_the_one_asked_for(workspace):
+    table = workspace.streams(["icentia11k"], 250.0, 5).table
+    assert [len(split_patients(table, share, 0)[1]) for share in (0.01, 0.34, 0.5)] == [1, 2, 3]
+
+
+def test_no_held_out_patient_gives_a_training_frame(workspace):
+    train, held_out = samplers(tiny.pretraining(workspace), workspace)
+    groups = train.streams.table.group
+    drawn = [
+        {group for step in range(one.n_steps) for group in groups.iloc[one.places(step)[0]]}
+        for one in (train, held_out)
+    ]
+    assert drawn[0] == set(train.patients)
+    assert drawn[1] == set(held_out.patients)
+    assert not drawn[0] & drawn[1]
+
+
+def test_other_seeds_hold_other_patients_out(workspace):
+    found = {
+        tuple(samplers(tiny.pretraining(workspace, seed=seed), workspace)[1].patients) for seed in range(8)
+    }
+    assert len(found) > 1
+
+
+def test_predictions_are_of_held_out_patients_only(finished):
+    found = finished.results["parent"]
+    assert set(found["predictions"].part) == {"test"}
+    patients = {name.split("/")[1].split("_")[0] for name in found["predictions"].record_id}
+    assert len(found["run"]["held_out_patients"]) == len(patients) == 1
+    (patient,) = patients
+    assert found["run"]["held_out_patients"][0].endswith(patient.lstrip("p").lstrip("0") or "0")
+    assert found["run"]["patients"] == 5
+
+
+def test_labels_of_predictions_are_those_of_the_task(finished, workspace):
+    table = finished.results["parent"]["predictions"]
+    _, held_out = samplers(finished.trials["parent"], workspace)
+    rows, starts = held_out.places(0)
+    names = held_out.streams.table.record_id.iloc[rows]
+    labels = BeatTask().labels(held_out.streams.events, held_out._axis[rows] + starts, held_out.length)
+    by_id = table.set_index("record_id").label
+    for name, start, label in zip(names, starts, labels, strict=True):
+        (found,) = (value for key, value in by_id.items() if f"/{name}/" in key and key.endswith(f"/{start}"))
+        assert found == label
+
+
+def test_weights_are_kept_at_the_shares_asked_for(finished):
+    key = finished.trials["parent"].key
+    half, whole = (dict(np.load(finished.store.weights(key, share))) for share in (0.5, 1.0))
+    assert set(half) == set(whole)
+    assert any((half[name] != whole[name]).any() for name in half)
+
+
+def test_the_history_ends_with_the_pass(finished):
+    history = finished.results["parent"]["history"]
+    assert history.step.tolist() == [10, 20]
+    assert history.frames.tolist() == [160, 320]
+    assert np.isfinite(history.loss).all()
+    assert finished.results["parent"]["run"]["frames"] == 320
+
+
+def test_shares_that_fall_on_one_step_are_both_kept(finished):
+    key, (first, second, _) = finished.trials["parent"].key, finished.trials["parent"].recipe.checkpoints
+    assert math.ceil(first * 20) == math.ceil(second * 20) == 10
+    assert finished.store.weights(key, first).read_bytes() == finished.store.weights(key, second).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"batch_size": 1000}, "batch_size: expected at most the frames of one pass; got 1000 of 320"),
+        ({"held_out_frames": 8}, "batch_size: expected at most the frames of one pass; got 16 of 8"),
+        ({"length": 10**6}, "frame length: expected a recording longer than a frame"),
+        ({"task": "rhythm"}, "task: expected beat"),
+    ],
+)
+def test_settings_that_cannot_work_are_told_before_training(workspace, tmp_path, changes, named):
+    store = tiny.open_store(tmp_path)
+    with pytest.raises(SettingsError, match=named):
+        pretrain(tiny.pretraining(workspace, **changes), store, workspace)
+    assert not store.results.exists()
+    assert not store.work.exists()

@@ -1,0 +1,133 @@
+import hashlib
+import json
+from dataclasses import FrozenInstanceError, asdict, fields, replace
+
+import pytest
+
+from ecgrepro.errors import SettingsError
+from ecgrepro.frames.af import AfInput
+from ecgrepro.training.trial import RECIPE, Adam, FineTuning, Pretraining, Trial
+
+COMMON = {"study": "resnet1d", "scale": "pilot", "seed": 3, "model": "resnet18", "width": 0.125}
+TUNED = Trial(
+    arm="beat_2048", fold=3, corpora=(("cinc2017", "c0ffee"),), recipe=FineTuning(labels=0.1),
+    initialisation="0123456789abcdef@1.0", **COMMON,
+)  # fmt: skip
+TRAINED = Trial(
+    arm="beat_2048", fold=0, corpora=(("mitbih_arrhythmia", "beef"), ("svdb", "cafe")),
+    recipe=Pretraining(fs=125.0, length=1024, checkpoints=(0.5, 1.0)), **COMMON,
+)  # fmt: skip
+
+
+def test_a_described_trial_has_its_key_for_ever():
+    # If this fails, the description means something else than before: results in the store would be taken for
+    # runs that they are not. Raise RECIPE if training changed; otherwise put the description back.
+    assert RECIPE == 1
+    assert TUNED.key == "5ed60fcd85685a79"
+    assert TRAINED.key == "3d25e494f23765cb"
+
+
+def test_the_key_does_not_depend_on_the_order_of_fields():
+    backwards = {field.name: getattr(TUNED, field.name) for field in reversed(fields(Trial))}
+    recipe = {field.name: getattr(TUNED.recipe, field.name) for field in reversed(fields(FineTuning))}
+    again = Trial(**(backwards | {"recipe": FineTuning(**recipe)}))
+    assert again == TUNED
+    assert hash(again) == hash(TUNED)
+    assert again.key == TUNED.key
+
+
+def other(value):
+    """Another value of the same kind."""
+    if isinstance(value, str):
+        return value + "x"
+    if isinstance(value, (Adam, AfInput)):
+        first = fields(value)[0].name
+        return replace(value, **{first: other(getattr(value, first))})
+    if isinstance(value, tuple):
+        return (*value, value[0])
+    return value + 1
+
+
+@pytest.mark.parametrize("trial", [TUNED, TRAINED], ids=lambda trial: trial.stage)
+def test_every_field_changes_the_key(trial):
+    keys = {trial.key}
+    names = [field.name for field in fields(Trial) if field.name != "recipe"]
+    keys |= {replace(trial, **{name: other(getattr(trial, name))}).key for name in names}
+    settings = [field.name for field in fields(trial.recipe)]
+    for name in settings:
+        recipe = replace(trial.recipe, **{name: other(getattr(trial.recipe, name))})
+        keys.add(replace(trial, recipe=recipe).key)
+    assert len(keys) == 1 + len(names) + len(settings)
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(Adam)])
+def test_every_setting_of_the_optimiser_changes_the_key(name):
+    optimiser = replace(TUNED.recipe.optimiser, **{name: 0.5})
+    assert replace(TUNED, recipe=replace(TUNED.recipe, optimiser=optimiser)).key != TUNED.key
+
+
+def test_what_is_written_as_json_hashes_to_the_key():
+    read = json.loads(json.dumps(TUNED.to_dict(), indent=1))
+    canonical = json.dumps(read, sort_keys=True, separators=(",", ":"))
+    assert hashlib.sha256(canonical.encode()).hexdigest().startswith(TUNED.key)
+    assert read["stage"] == "fine-tuning"
+    assert read["recipe"] == json.loads(json.dumps(asdict(TUNED.recipe)))
+
+
+def test_the_recipe_says_the_stage():
+    assert (TUNED.stage, TRAINED.stage) == ("fine-tuning", "pretraining")
+
+
+def test_a_trial_knows_what_it_stems_from():
+    assert (TUNED.parent, TUNED.start) == ("0123456789abcdef", ("0123456789abcdef", 1.0))
+    assert (TRAINED.parent, TRAINED.start) == (None, None)
+
+
+def test_a_trial_cannot_be_changed():
+    with pytest.raises(FrozenInstanceError):
+        TUNED.seed = 4
+
+
+def test_it_says_in_words_what_it_is():
+    assert str(TUNED).startswith("resnet1d fine-tuning beat_2048, seed 3, fold 3, 10% of labels [")
+    assert str(TRAINED).startswith("resnet1d pretraining beat_2048, seed 3 [")
+
+
+def test_the_published_settings_are_the_defaults():
+    tuned, trained = FineTuning(), Pretraining()
+    assert (tuned.input.fs, tuned.input.length, tuned.validation) == (250.0, 16_384, 0.0625)
+    assert (tuned.epochs, tuned.patience, tuned.batch_size) == (200, 50, 64)
+    assert tuned.optimiser == Adam(1e-3, 0.9, 0.999, 1e-7)
+    assert trained.optimiser == Adam(1e-3, 0.9, 0.98, 1e-9)
+    assert (trained.fs, trained.length, trained.frames_per_patient) == (250.0, 2048, 4096)
+    assert (trained.mean, trained.deviation, trained.held_out) == (0.0018, 1.3711, 0.05)
+
+
+def test_what_can_be_run_passes_the_check():
+    TUNED.check()
+    TRAINED.check()
+
+
+@pytest.mark.parametrize(
+    ("trial", "changes", "settings", "named"),
+    [
+        (TUNED, {"version": 0}, {}, "version: expected 1, the present recipe; got 0"),
+        (TUNED, {"freeze_depth": 3}, {}, "freeze_depth: expected 0"),
+        (TUNED, {"fold": 5}, {}, "fold: expected 0 to 4; got 5"),
+        (TUNED, {"corpora": (("svdb", "beef"),)}, {}, "corpora: expected cinc2017; got"),
+        (TUNED, {}, {"select": "accuracy"}, "select: expected macro_f1 or loss; got 'accuracy'"),
+        (TUNED, {}, {"labels": 10.0}, "labels: expected a share above 0, at most 1; got 10"),
+        (TUNED, {}, {"labels": 0.0}, "labels: expected a share above 0"),
+        (TUNED, {}, {"epochs": 0}, "epochs: expected at least 1"),
+        (TUNED, {}, {"patience": 0}, "patience: expected at least 1"),
+        (TUNED, {}, {"batch_size": 0}, "batch_size: expected at least 1"),
+        (TRAINED, {}, {"task": "rhythm"}, "task: expected beat; got 'rhythm'"),
+        (TRAINED, {}, {"checkpoints": (0.5, 1.5)}, "checkpoints: expected shares above 0, at most 1"),
+        (TRAINED, {}, {"checkpoints": ()}, "checkpoints: expected shares"),
+        (TRAINED, {}, {"held_out": 1.0}, "held_out: expected a share between 0 and 1"),
+    ],
+)
+def test_what_no_run_could_follow_is_refused(trial, changes, settings, named):
+    changed = replace(trial, recipe=replace(trial.recipe, **settings), **changes)
+    with pytest.raises(SettingsError, match=named):
+        changed.check()
