@@ -25,17 +25,23 @@ LENGTH, BATCH, PATIENTS, SEGMENTS, SAMPLES = 4096, 512, 4, 50, 1_048_577
 def make_corpus(folder):
     """Write a corpus of Icentia11k's shape: patients x segments of noise with a beat every 200 samples."""
     rng = np.random.default_rng(0)
-    positions = np.arange(200, SAMPLES, 200)
-    with CorpusWriter(Path(folder) / "corpus", {"data_set": "benchmark", "options": {}, "source": "none"}) as writer:
+    with CorpusWriter(
+        Path(folder) / "corpus", {"data_set": "benchmark", "options": {}, "source": "none"}
+    ) as writer:
         for patient in range(PATIENTS):
-            records = [
-                Record(f"{patient}_{segment}", str(patient), rng.integers(-999, 999, (SAMPLES, 1), np.int16), np.full(1, 74.0),
-                       np.zeros(1), 250.0, ("ecg",), beat_positions=positions,
-                       beat_classes=rng.choice(5, len(positions), p=(0.2, 0.7, 0.05, 0.01, 0.04)).astype(np.int8))
-                for segment in range(SEGMENTS)
-            ]  # fmt: skip
+            records = [_segment(f"{patient}_{segment}", str(patient), rng) for segment in range(SEGMENTS)]
             writer.add(str(patient), (records, None))
         return writer.finish()
+
+
+def _segment(name, patient, rng):
+    positions = np.arange(200, SAMPLES, 200)
+    classes = rng.choice(5, len(positions), p=(0.2, 0.7, 0.05, 0.01, 0.04)).astype(np.int8)
+    signal = rng.integers(-999, 999, (SAMPLES, 1), np.int16)
+    gain, baseline = np.full(1, 74.0), np.zeros(1)
+    return Record(
+        name, patient, signal, gain, baseline, 250.0, ("ecg",), beat_positions=positions, beat_classes=classes
+    )
 
 
 def rate(draw, n_batches, rounds=5):
@@ -73,7 +79,9 @@ def main():
         tensors = rate(delivered, n_batches)
     print(f"labelled int16 frames of {LENGTH}: {drawn:,.0f}/s (target 100,000)")
     print(f"share of memcpy ({copied * LENGTH * 2 / 1e9:.1f} GB/s): {drawn / copied:.0%} (target 20 %)")
-    print(f"standardised float32 frames in {keras.backend.backend()} tensors: {tensors:,.0f}/s (target 50,000)")
+    print(
+        f"standardised float32 frames in {keras.backend.backend()} tensors: {tensors:,.0f}/s (target 50,000)"
+    )
 
 
 if __name__ == "__main__":

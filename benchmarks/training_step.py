@@ -74,7 +74,10 @@ def main():
     for name, taken in times.items():
         ratio = np.median(reference / np.array(taken))
         print(f"{name:22} {BATCH / np.median(taken):6.1f} frames/s, {ratio:.2f} times plain Keras")
-    print("AMX:", "yes, target for bfloat16 1.6" if has_amx() else "not on this processor, so no target for bfloat16")
+    print(
+        "AMX:",
+        "yes, target for bfloat16 1.6" if has_amx() else "not on this processor, so no target for bfloat16",
+    )
 
 
 if __name__ == "__main__":

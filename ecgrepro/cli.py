@@ -1,5 +1,6 @@
 """The command line: `ecgrepro --help`."""
 
+import errno
 import json
 import sys
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ecgrepro.errors import EcgreproError
+from ecgrepro.errors import EcgreproError, SettingsError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -18,6 +19,9 @@ app = typer.Typer(
 )
 data = typer.Typer(no_args_is_help=True, help="Data sets: list them, look at one, ingest one.")
 app.add_typer(data, name="data")
+
+#: What the machine refuses and a person can mend: rights, a read-only or full disk, a file where a folder is meant.
+MACHINE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR)
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
@@ -36,8 +40,12 @@ def demo_data(
     """Write synthetic ECG in the published formats: Icentia11k (torrent and PhysioNet layout) and CinC 2017."""
     from ecgrepro.corpora.synthetic_writers import write_demo_data
 
+    def say(name, done, total):
+        if done == total:
+            typer.echo(f"{name}: {total} written", err=True)
+
     write_demo_data(directory, patients=patients, segments=segments, samples=samples, records=records, seed=seed,
-                    progress=typer.echo)  # fmt: skip
+                    progress=say)  # fmt: skip
     typer.echo(f"Wrote synthetic recordings to {directory}. Next: ecgrepro data ingest cinc2017 "
                f"--source {directory}/cinc2017 --out DATA/cinc2017")  # fmt: skip
 
@@ -113,7 +121,7 @@ def run_command(
     """Execute a study's notebook with papermill; trials that have a result already are not repeated."""
     from ecgrepro.studies.notebook import execute_study, parse_parameters
 
-    path = execute_study(study, out, scale=scale, **parse_parameters(parameters or []))
+    path = execute_study(study, {"scale": scale} | parse_parameters(parameters or []), out)
     typer.echo(f"Executed notebook: {path}")
 
 
@@ -132,16 +140,24 @@ def claims_command(
     study: Annotated[str | None, typer.Option(help="Only this study's.")] = None,
 ):
     """Print the ledger: every claim with its published value, our estimate, its interval and the verdict."""
+    from ecgrepro.claims.schema import STUDIES
     from ecgrepro.studies.evidence import ledger_rows
 
+    if study not in (None, *STUDIES):
+        raise SettingsError(
+            "study", f"one of {', '.join(STUDIES)}", repr(study), "Leave it out for all claims."
+        )
     rows = [row for row in ledger_rows() if study in (None, row["study"])]
     if as_json:
         typer.echo(json.dumps(rows, indent=1))
         return
+    from ecgrepro.studies.figures import interval, number
+
     for row in rows:
-        typer.echo(
-            f"{row['id']:32} {row['study']:10} {row['verdict']:28} ours {row['ours'] or '-'}  {row['interval'] or ''}"
-        )
+        mark = " (substitute)" if row["substitute"] and row["verdict"] != "not run" else ""
+        ours = f"ours {number(row['ours'])}  {interval(row['interval'])}" if row["ours"] is not None else ""
+        line = f"{row['id']:34} {row['verdict'] + mark:24} published {number(row['published'])}  {ours}"
+        typer.echo(line.rstrip())
 
 
 @app.command("models")
@@ -161,10 +177,17 @@ def models_command(as_json: JsonOption = False):
 def main():
     """Run the command line; an error a person can act on is one message and exit status 1."""
     try:
-        app()
+        app(prog_name="ecgrepro")
     except EcgreproError as error:
-        typer.echo(f"Error: {error}", err=True)
-        sys.exit(1)
+        message = str(error)
+    except OSError as error:
+        if error.errno not in MACHINE:
+            raise
+        message = f"{error.filename or 'disk'}: {error.strerror}. Mend that, or name another folder, and run it again."
+    else:
+        return
+    typer.echo(f"Error: {message}", err=True)
+    sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -81,6 +81,12 @@ def _ledger_rows():
     return evidence.ledger_rows()
 
 
+def _gains():
+    from ecgrepro.studies import evidence
+
+    return evidence.gains()
+
+
 def _inputs(root, parameters):
     folders = [root / name for name in ("book", "notebooks", "results")]
     files = [path for folder in folders for path in book_notebooks.files_below(folder)]
@@ -117,7 +123,7 @@ def _stage(root, executed, rows):
     stage = root / "_build" / "stage"
     shutil.rmtree(stage, ignore_errors=True)
     stage.mkdir(parents=True)
-    names = book_prose.context(root, rows, stage / "figures")
+    names = book_prose.context(root, rows, stage / "figures", _gains())
     shutil.copytree(root / "book" / "_static", stage / "book" / "_static")
     shutil.copy(root / "book" / "references.bib", stage / "book")
     shutil.copy(root / "_config.yml", stage)

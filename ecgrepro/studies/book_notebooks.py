@@ -57,16 +57,11 @@ def known_parameters(path):
     return set(papermill.inspect_notebook(str(path)))
 
 
-def check_parameters(notebooks, parameters):
+def check_parameters(notebooks, parameters, fix="Correct the name; notebooks list theirs first."):
     """Raise `SettingsError` for a parameter that none of the notebooks (name to path) declares."""
     known = set().union(*(known_parameters(path) for path in notebooks.values()))
     if unknown := sorted(set(parameters) - known):
-        raise SettingsError(
-            "parameters",
-            f"some of {sorted(known)}",
-            f"{unknown}",
-            "Correct the name; notebooks list theirs first.",
-        )
+        raise SettingsError("parameters", f"some of {sorted(known)}", f"{unknown}", fix)
 
 
 def content_key(root, name, parameters):
@@ -130,7 +125,7 @@ def execute(root, name, parameters, say=print):
     folder.mkdir(parents=True, exist_ok=True)
     say(f"{name}: executing with {parameters}; {_estimate(folder, name)}")
     start, partial = time.perf_counter(), folder / f"{name}.partial.ipynb"
-    _run(source, partial, parameters)
+    run_notebook(source, partial, parameters, "The book made before is untouched.")
     _tidy(partial, time.perf_counter() - start, say)
     os.replace(partial, kept)
     say(f"{name}: done in {time.perf_counter() - start:.0f} s")
@@ -140,9 +135,14 @@ def execute(root, name, parameters, say=print):
 
 
 @contextmanager
-def environment(root):
-    """The variables that notebooks and evidence of the repository `root` are made under; put back afterwards."""
+def environment(root, *, bars=False):
+    """The variables that notebooks and evidence of the repository `root` are made under; put back afterwards.
+
+    `bars` leaves progress bars as the caller's environment has them.
+    """
     wanted = ENVIRONMENT | {"ECGREPRO_HOME": str(Path(root).resolve())}
+    if bars:
+        del wanted["TQDM_DISABLE"]
     before = {key: os.environ.get(key) for key in wanted}
     os.environ.update(wanted)
     try:
@@ -152,23 +152,38 @@ def environment(root):
             os.environ.pop(key) if value is None else os.environ.update({key: value})
 
 
-def _run(source, partial, parameters):
+def run_notebook(source, partial, parameters, what_stays, **settings):
+    """Execute a notebook with papermill, cell by cell into `partial`.
+
+    Parameters
+    ----------
+    source, partial : Path
+    parameters : dict
+    what_stays : str
+        A sentence for whoever reads of a failure.
+    settings
+        Of `papermill.execute_notebook`.
+
+    Raises
+    ------
+    EcgreproError
+        A cell failed (papermill's own error is the cause), or the kernel died.
+    """
+    usual = {"progress_bar": {"desc": source.stem, "disable": None}}  # shown in a terminal, not in a log
     try:
         papermill.execute_notebook(
             str(source), str(partial), parameters, kernel_name="python3", cwd=str(source.parent),
-            progress_bar={"desc": source.stem, "disable": None},  # shown in a terminal, not in a log
-            extra_arguments=["--Application.log_level=40"],  # else each kernel warns that it speaks plain TCP
+            extra_arguments=["--Application.log_level=50"],  # else each kernel warns of plain TCP and of its own end
+            **(usual | settings),
         )  # fmt: skip
     except papermill.PapermillExecutionError as error:
         cell = f"cell {error.cell_index + 1} ({_first_line(error.source)})"
-        fix = f"Mend the cell; as far as it came: {partial}. The book made before is untouched."
+        fix = f"Mend the cell; as far as it came: {partial}. {what_stays}"
         raise EcgreproError(
             f"{source}, {cell}", "a run to its end", f"{error.ename}: {error.evalue}", fix
         ) from error
     except DeadKernelError as error:
-        fix = (
-            "Often memory: try again with fewer seeds or a smaller batch. The book made before is untouched."
-        )
+        fix = f"Often memory: try again with fewer seeds or a smaller batch. {what_stays}"
         raise EcgreproError(source, "a run to its end", "a kernel that died", fix) from error
 
 

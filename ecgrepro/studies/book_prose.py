@@ -13,7 +13,7 @@ from ecgrepro.errors import EcgreproError, InputError
 from ecgrepro.studies import book_cost, book_ledger, figures_ledger
 
 
-def context(root, rows, figures):
+def context(root, rows, figures, gains=()):
     """Names that a page can use in Jinja expressions.
 
     Parameters
@@ -24,13 +24,15 @@ def context(root, rows, figures):
         See `ecgrepro.claims.table.claims_table`.
     figures : Path
         Folder for the pictures that are drawn now; made where missing.
+    gains : list of dict
+        See `ecgrepro.studies.evidence.gains`.
 
     Returns
     -------
     dict
         claim(ID), sentence(ID), verdict_counts(STUDY), decided(STUDY), studies(), ledger_table(STUDY) of
         `book_ledger.Ledger`; verdict_figure(), forest_figure() as Markdown; cost_summary, cost_table; total;
-        repository, address_is_set, colab_link(NOTEBOOK).
+        gains; repository, address_is_set, colab_link(NOTEBOOK).
     """
     figures.mkdir(parents=True, exist_ok=True)
     ledger = book_ledger.Ledger(rows)
@@ -45,6 +47,7 @@ def context(root, rows, figures):
         "studies": ledger.studies,
         "ledger_table": ledger.table,
         "total": len(rows),
+        "gains": list(gains),
         "verdict_figure": lambda caption: _figure("verdicts.svg", counts, caption),
         "forest_figure": lambda caption: _figure("forest.svg", forest, caption) if forest else "",
         "cost_summary": book_cost.cost_summary(records),

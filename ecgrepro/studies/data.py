@@ -18,7 +18,8 @@ from ecgrepro import paths
 from ecgrepro.corpora.cinc2017 import CLASSES, LABEL_FILES
 from ecgrepro.corpora.cinc2017 import Reader as CincReader
 from ecgrepro.corpora.corpus import Corpus
-from ecgrepro.studies.figures import figure
+from ecgrepro.errors import SettingsError
+from ecgrepro.studies.figures import figure, number
 
 STUDY = "data"
 #: Samples of Huerta et al.'s 5-s intervals at CinC 2017's 300 Hz.
@@ -64,7 +65,8 @@ def lengths(corpus):
     """Recordings per whole second of length and class: DataFrame ``label``, ``seconds``, ``recordings``."""
     seconds = (corpus.index.n_samples / corpus.index.fs).astype(int)
     table = pd.DataFrame({"label": corpus.index.label, "seconds": seconds})
-    return table.value_counts().rename("recordings").reset_index().sort_values(["label", "seconds"], ignore_index=True)
+    counts = table.value_counts().rename("recordings").reset_index()
+    return counts.sort_values(["label", "seconds"], ignore_index=True)
 
 
 def write_counts(data, source, annotation_source=None):
@@ -77,14 +79,27 @@ def write_counts(data, source, annotation_source=None):
     source : str or Path
         CinC 2017 as published.
     annotation_source : str or Path, optional
-        Icentia11k in PhysioNet's layout or one segment of it, for `annotation_offsets`.
+        One Icentia11k record in PhysioNet's layout, path without suffix, for `annotation_offsets`.
+
+    Raises
+    ------
+    SettingsError
+        `data` or `source` is not given.
+    InputError
+        No CinC 2017 under `data`, or a source that is not as published; nothing is written.
     """
+    if data is None or source is None:
+        raise SettingsError(
+            "study data", "`data` (ingested corpora) and `source` (CinC 2017 as published)", f"{data}, {source}",
+            "Give both, for example `-p data=DATA -p source=FOLDER`.",
+        )  # fmt: skip
+    corpora = {path.parent.name: Corpus(path.parent) for path in sorted(Path(data).glob("*/manifest.json"))}
+    corpus = corpora["cinc2017"] if "cinc2017" in corpora else Corpus(Path(data) / "cinc2017")
+    manifests = {name: _summary(found.manifest) for name, found in corpora.items()}
+    counts = {"cinc2017": count_cinc2017(corpus, source), "corpora": manifests}
     folder = paths.results("pilot", STUDY)
     folder.mkdir(parents=True, exist_ok=True)
-    corpora = {path.parent.name: Corpus(path.parent) for path in sorted(Path(data).glob("*/manifest.json"))}
-    corpus = corpora["cinc2017"]
-    manifests = {name: _summary(found.manifest) for name, found in corpora.items()}
-    _write(folder / "counts.json", json.dumps({"cinc2017": count_cinc2017(corpus, source), "corpora": manifests}, indent=1))
+    _write(folder / "counts.json", json.dumps(counts, indent=1))
     _write(folder / "cinc2017_lengths.csv", lengths(corpus).to_csv(index=False))
     if annotation_source:
         offsets = annotation_offsets(annotation_source)
@@ -141,16 +156,39 @@ def committed_counts(scale="pilot"):
     return json.loads(path.read_text()) if path.exists() else None
 
 
-def draw_record(record_or_corpus, i=0, *, seconds=10, synthetic=True, title=""):
-    """Draw the first lead of a corpus' i-th record with its beats. Returns the figure."""
-    corpus = record_or_corpus
+def corpus_table(manifests):
+    """One row per corpus from its manifest: recordings, quarantined, counts, licence. Returns a DataFrame."""
+    rows = []
+    for name, manifest in manifests.items():
+        counts = manifest["counts"]
+        named = {key: n for key, n in {**counts["labels"], **counts["beats"]}.items() if key}
+        rows.append({"corpus": name, "recordings": counts["records"], "quarantined": len(manifest["quarantined"]),
+                     "labels or beats": number(named), "licence": manifest.get("licence", "")})  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def most_varied(corpus, seconds=10):
+    """Find the stretch with most kinds of beats and none undefined: (record position, start in seconds)."""
+    best = (0, 0, 0.0)
+    for i, row in enumerate(corpus.index.itertuples()):
+        positions, classes = (events[row.beats_start : row.beats_stop] for events in corpus.beats)
+        for start in range(0, int(row.n_samples / row.fs - seconds), seconds):
+            inside = (positions >= start * row.fs) & (positions < (start + seconds) * row.fs)
+            kinds = set(classes[inside].tolist())
+            best = max(best, (len(kinds) if 0 not in kinds else 0, -i, -float(start)))
+    return -best[1], -best[2]
+
+
+def draw_record(corpus, i=0, *, start=0.0, seconds=10, synthetic=True, title=""):
+    """Draw a stretch of the first lead of a corpus' i-th record with its beats. Returns the figure."""
     row = corpus.index.iloc[i]
-    n = int(min(seconds * row.fs, row.n_samples))
-    values = corpus.millivolts(i)[:n, 0]
+    first, n = int(start * row.fs), int(min(seconds * row.fs, row.n_samples - start * row.fs))
+    values = corpus.millivolts(i)[first : first + n, 0]
     made, ax = figure(height=2.0, synthetic=synthetic)
     ax.plot(np.arange(n) / row.fs, values, color="#222222", linewidth=0.7)
     positions, classes = (events[row.beats_start : row.beats_stop] for events in corpus.beats)
-    _mark_beats(ax, positions[positions < n], classes[: np.count_nonzero(positions < n)], row.fs, values)
+    inside = (positions >= first) & (positions < first + n)
+    _mark_beats(ax, positions[inside] - first, classes[inside], row.fs, values)
     ax.set(xlabel="seconds", ylabel="mV", title=title or f"{row.record_id} {row.label}", xlim=(0, n / row.fs))
     return made
 
@@ -162,7 +200,8 @@ def _mark_beats(ax, positions, classes, fs, values):
     for index, name in enumerate(BEAT_CLASSES):
         chosen = positions[classes == index]
         if len(chosen):
-            ax.plot(chosen / fs, np.full(len(chosen), values.max() * 1.15), marks[name], label=name, markersize=5)
+            height = np.full(len(chosen), values.max() * 1.15)
+            ax.plot(chosen / fs, height, marks[name], label=name, markersize=5)
     if len(positions):
         ax.legend(ncols=5, fontsize="x-small", frameon=False, loc="lower right")
 
@@ -175,7 +214,8 @@ def draw_lengths(table):
         part = table[table.label == label]
         share, _ = np.histogram(part.seconds, edges, weights=part.recordings / part.recordings.sum())
         mean = np.average(part.seconds + 0.5, weights=part.recordings)
-        ax.stairs(share, edges, color=colour, linewidth=1.8, label=f"{label} ({part.recordings.sum():,}; mean {mean:.0f} s)")
+        name = f"{label} ({part.recordings.sum():,}; mean {mean:.0f} s)"
+        ax.stairs(share, edges, color=colour, linewidth=1.8, label=name)
     ax.set(xlabel="length in seconds", ylabel="share of the class")
     ax.legend(frameon=False)
     return made

@@ -1,7 +1,8 @@
 """From committed results to the ledger's estimates: what the book and `ecgrepro claims` print.
 
 Nothing is trained here, and nothing is typed in: every estimate is computed from per-record predictions under
-``results/``. A claim takes the widest scale that has what it compares: paper, then colab, then pilot.
+``results/``. A claim takes the widest scale that has what it compares: paper, then colab, then pilot; and only the
+runs that the scale lists, all of them, so that no estimate comes from a design that was stopped half-way.
 """
 
 import json
@@ -14,8 +15,12 @@ from ecgrepro.claims.verdicts import LEVELS, Estimate, capped_runs, count_estima
 from ecgrepro.corpora.cinc2017 import DUPLICATES
 from ecgrepro.evaluation.comparison import arm_estimate, paired_difference
 from ecgrepro.evaluation.predictions import combine_predictions
+from ecgrepro.studies import resnet1d
+from ecgrepro.studies.scale import declares
 from ecgrepro.training.store import read_results
 
+#: Scales of the studies whose runs are evidence.
+DESIGNS = {resnet1d.STUDY: resnet1d.SCALES}
 SCALES = ("paper", "colab", "pilot")
 #: Seed of the resampling; part of the rules, so that an interval cannot be drawn again until it pleases.
 RESAMPLING_SEED = 2017
@@ -51,8 +56,9 @@ def _results(folder):
 
 
 def results(study, scale):
-    """Committed results of a study at a scale: list of dict, see `read_result`."""
-    return _results(paths.results(scale, study))
+    """Committed results of the runs that a study lists at a scale: list of dict, see `read_result`."""
+    found = _results(paths.results(scale, study))
+    return [result for result in found if declares(DESIGNS[study][scale], result)]
 
 
 def fine_tuning(found, arm, labels):
@@ -74,18 +80,42 @@ def predictions(found, arm, labels):
 
 
 def estimate(claim, scale):
-    """Estimate one claim from one scale's results, or None where they do not hold what it compares."""
+    """Estimate one claim from one scale's results, or None unless they hold all runs that it compares."""
     if claim.rule == "count":
         counts = paths.results(scale, "data") / "counts.json"
         return count_estimate(claim, json.loads(counts.read_text()), scale) if counts.exists() else None
+    if scale not in DESIGNS.get(claim.study, ()):
+        return None
     found = results(claim.study, scale)
     comparison = claim.comparison
     arms = comparison.get("arms") or [comparison["arm"]]
-    runs = {arm: fine_tuning(found, arm, comparison["label_fraction"]) for arm in arms}
-    seeds = [tuple(run["trial"]["seed"] for run in chosen) for chosen in runs.values()]
-    if not seeds[0] or len(set(seeds)) > 1:
+    runs = [fine_tuning(found, arm, comparison["label_fraction"]) for arm in arms]
+    wanted = sorted(DESIGNS[claim.study][scale].seeds)
+    if any([run["trial"]["seed"] for run in chosen] != wanted for chosen in runs):
         return None
-    return _measure(claim, scale, found, list(runs.values()))
+    return _measure(claim, scale, found, runs)
+
+
+def gains(scale="pilot", reference="random", metric="macro_f1"):
+    """What pre-training gains at each share of the labels, claimed or not: one dict per arm and share.
+
+    Returns an empty list where a run of the scale is missing. Keys: ``arm``, ``labels``, ``estimate``, ``low``,
+    ``high`` (95 %, two-level bootstrap), ``n_seeds``, ``n_records``.
+    """
+    design, found = DESIGNS[resnet1d.STUDY][scale], results(resnet1d.STUDY, scale)
+    made = []
+    for share in design.labels:
+        runs = {arm: fine_tuning(found, arm, share) for arm in design.arms}
+        if any(len(chosen) != len(design.seeds) for chosen in runs.values()):
+            return []
+        tables = {arm: predictions(found, arm, share) for arm in design.arms}
+        for arm in (arm for arm in design.arms if arm != reference):
+            result = paired_difference(
+                tables[arm], tables[reference], metric, seed=RESAMPLING_SEED, clusters=DUPLICATES
+            )
+            kept = ("estimate", "low", "high", "n_seeds", "n_records")
+            made.append({"arm": arm, "labels": share} | {key: getattr(result, key) for key in kept})
+    return made
 
 
 def _measure(claim, scale, found, runs):
@@ -110,7 +140,7 @@ def supplied(runs, found):
     parts = {
         "corpora": [name for name, _ in trial["corpora"]],
         "label_revision": runs[0]["run"]["label_revision"],
-        "initialisation": "pretrained" if parent else "random",
+        "initialisation": "random" if trial["initialisation"] == "random" else "pretrained",
         "model": f"{trial['model']}_1d",
         "width": trial["width"],
         "sampling_rate": trial["recipe"]["input"]["fs"],

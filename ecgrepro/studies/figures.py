@@ -24,11 +24,17 @@ def figure(rows=1, columns=1, *, width=7.2, height=3.2, synthetic=False, **setti
     return made, axes
 
 
-def table(frame, caption, *, synthetic=False, formats=None):
+#: How columns are printed, by name; other numbers get three decimals.
+FORMATS = {"labels": "{:.0%}", "t_p": "{:.4f}", "welch_p": "{:.4f}", "seconds": "{:,.0f}", "records": "{:,}",
+           "recordings": "{:,}", "frames": "{:,}", "share of frames": "{:.0%}"}  # fmt: skip
+
+
+def table(frame, caption, *, synthetic=False):
     """Style a table for the book; `synthetic` says so in a caption that cannot be missed."""
     mark = f"<span class='synthetic'>{WATERMARK}</span> " if synthetic else ""
-    style = frame.style.set_caption(mark + caption).set_table_attributes('class="dataframe results"')
-    return style.format(formats or {}, na_rep="", precision=3)
+    style = frame.style.hide(axis="index").set_caption(mark + caption)
+    formats = {name: FORMATS[name] for name in frame.columns if name in FORMATS}
+    return style.set_table_attributes('class="dataframe results"').format(formats, precision=3, na_rep="")
 
 
 def colour(arm):
@@ -36,7 +42,7 @@ def colour(arm):
 
 
 def verdict_table(rows):
-    """Verdicts of a study as a styled table: published, ours, interval, verdict, margins.
+    """Verdicts of a study as a styled table: claim, published, ours with its interval, margin, verdict and why.
 
     Parameters
     ----------
@@ -45,19 +51,23 @@ def verdict_table(rows):
     """
     shown = pd.DataFrame(
         {
-            "claim": [row["id"] for row in rows],
-            "what was claimed": [row["statement"] for row in rows],
+            "claim": [f"{row['statement']}<small>{row['id']}</small>" for row in rows],
             "published": [number(row["published"]) for row in rows],
-            "ours": [number(row["ours"]) for row in rows],
-            "interval": [interval(row["interval"]) for row in rows],
-            "margin": [number(row["margin"]) for row in rows],
-            "smallest margin": [number(row["smallest_margin"]) for row in rows],
-            "verdict": [row["verdict"] + (" (substitute)" if row["substitute"] and row["verdict"] != "not run" else "")
-                        for row in rows],
-            "why": [row["reason"] for row in rows],
+            "ours": [f"{number(row['ours'])}<small>{interval(row['interval'])}</small>" for row in rows],
+            "margin": [f"{number(row['margin'])}<small>{_smallest(row)}</small>" for row in rows],
+            "verdict": [f"<b>{_word(row)}</b><small>{row['reason']}</small>" for row in rows],
         }
-    )  # fmt: skip
+    )
     return shown.style.hide(axis="index").set_table_attributes('class="dataframe verdicts"')
+
+
+def _word(row):
+    substitute = row["substitute"] and row["verdict"] != "not run"
+    return row["verdict"] + (" (substitute)" if substitute else "")
+
+
+def _smallest(row):
+    return "" if row["smallest_margin"] is None else f"smallest {number(row['smallest_margin'])}"
 
 
 def number(value):

@@ -6,8 +6,8 @@
 
 Source: Weimann & Conrad 2021 (Sci Rep 11:5251) with its code (c255af5) and the class report (736e4ab).
 
-Arms: ``random``, and ``beat_512``, ``beat_2048``, ``beat_4096``: beat pre-training on frames of 512, 2,048, 4,096 samples
-at 250 Hz, i.e. 2.0, 8.2, 16.4 s; at another rate an arm keeps its duration.
+Arms: ``random``, and ``beat_512``, ``beat_2048``, ``beat_4096``: beat pre-training on frames of 512, 2,048, 4,096
+samples at 250 Hz, i.e. 2.0, 8.2, 16.4 s; at another rate an arm keeps its duration.
 """
 
 from dataclasses import replace

@@ -1,7 +1,10 @@
 """Tables and figures of the `resnet1d` page, from results of a demo or of committed runs."""
 
+from itertools import product
+
 import numpy as np
 import pandas as pd
+import seaborn as sns
 
 from ecgrepro.corpora.cinc2017 import CLASSES, DUPLICATES
 from ecgrepro.evaluation import metrics
@@ -15,6 +18,12 @@ METRICS = {
     "macro_f1": "macro F1, four classes", "challenge_f1": "challenge F1, three classes", "f1_N": "F1 normal",
     "f1_A": "F1 AF", "f1_O": "F1 other", "f1_noisy": "F1 noisy",
 }  # fmt: skip
+
+#: As the ledger's estimates are made.
+RESAMPLING = {"seed": RESAMPLING_SEED, "clusters": DUPLICATES}
+DIFFERENCE_COLUMNS = ["labels", "arm", "metric", "difference", "low", "high", "records_low", "records_high", "t_low",
+                      "t_high", "t_p", "welch_p", "pooled", "smallest_margin", "seeds", "records"]  # fmt: skip
+PRETRAINING_COLUMNS = ["arm", "seed", "corpus", "frames", "balanced accuracy", "majority class", "seconds"]
 
 
 def tuned(found):
@@ -35,7 +44,7 @@ def shares(found):
 def is_complete(found, scale):
     """Whether every arm has every seed at every share of labels, as the scale lists them."""
     have = {(r["trial"]["arm"], r["trial"]["seed"], r["trial"]["recipe"]["labels"]) for r in tuned(found)}
-    return have == {(arm, seed, share) for arm in scale.arms for seed in scale.seeds for share in scale.labels}
+    return have == set(product(scale.arms, scale.seeds, scale.labels))
 
 
 def score_table(found):
@@ -44,29 +53,30 @@ def score_table(found):
     for share in shares(found):
         for arm in arms(found):
             for metric in METRICS:
-                made = arm_estimate(predictions(found, arm, share), metric, seed=RESAMPLING_SEED, clusters=DUPLICATES)
+                made = arm_estimate(predictions(found, arm, share), metric, **RESAMPLING)
                 rows.append({"labels": share, "arm": arm, "metric": metric, "estimate": made.estimate, "low": made.low,
-                             "high": made.high, "pooled": made.pooled, "seeds": made.n_seeds, "records": made.n_records})  # fmt: skip
+                             "high": made.high, "pooled": made.pooled, "seeds": made.n_seeds,
+                             "records": made.n_records})  # fmt: skip
     return pd.DataFrame(rows)
 
 
 def difference_table(found, reference="random"):
-    """Paired differences to the reference arm, per share of labels and metric: DataFrame."""
+    """Paired differences to the reference arm, per share of labels and metric: DataFrame, empty without a pair."""
     rows = []
     for share in shares(found):
         base = predictions(found, reference, share)
         for arm in arms(found):
-            if arm == reference:
+            if arm == reference or base is None:
                 continue
             for metric in METRICS:
-                made = paired_difference(predictions(found, arm, share), base, metric, seed=RESAMPLING_SEED,
-                                         clusters=DUPLICATES)  # fmt: skip
+                made = paired_difference(predictions(found, arm, share), base, metric, **RESAMPLING)
                 rows.append({"labels": share, "arm": arm, "metric": metric, "difference": made.estimate,
                              "low": made.low, "high": made.high, "records_low": made.records_low,
                              "records_high": made.records_high, "t_low": made.t_test.low, "t_high": made.t_test.high,
                              "t_p": made.t_test.p, "welch_p": made.welch.p, "pooled": made.pooled,
-                             "smallest_margin": made.smallest_margin, "seeds": made.n_seeds, "records": made.n_records})  # fmt: skip
-    return pd.DataFrame(rows)
+                             "smallest_margin": made.smallest_margin, "seeds": made.n_seeds,
+                             "records": made.n_records})  # fmt: skip
+    return pd.DataFrame(rows, columns=DIFFERENCE_COLUMNS)
 
 
 def run_table(found):
@@ -77,16 +87,17 @@ def run_table(found):
         test = result["predictions"].query("part == 'test'")
         matrix = metrics.confusion_matrix(test.label.to_numpy(), predicted_classes(test), len(CLASSES))
         best = result["history"].set_index("epoch").loc[run["best_epoch"]]
-        rows.append({"labels": trial["recipe"]["labels"], "arm": trial["arm"], "seed": trial["seed"], "fold": trial["fold"],
-                     "training records": run["records"]["train"], "epochs": run["epochs"], "best epoch": run["best_epoch"],
-                     "hit cap": run["hit_epoch_cap"], "validation macro F1": best.val_macro_f1,
-                     "test macro F1": metrics.macro_f1(matrix), "seconds": run["seconds"]})  # fmt: skip
+        rows.append({"labels": trial["recipe"]["labels"], "arm": trial["arm"], "seed": trial["seed"],
+                     "fold": trial["fold"], "training records": run["records"]["train"], "epochs": run["epochs"],
+                     "best epoch": run["best_epoch"], "hit cap": run["hit_epoch_cap"],
+                     "validation macro F1": best.val_macro_f1, "test macro F1": metrics.macro_f1(matrix),
+                     "seconds": run["seconds"]})  # fmt: skip
     keys = ["labels", "seed", "arm"]
     return pd.DataFrame(rows).sort_values(keys, ascending=[False, True, False], ignore_index=True)
 
 
 def pretraining_table(found):
-    """How each pre-trained net does on patients it never saw, per corpus: DataFrame.
+    """How each pre-trained net does on patients it never saw, per corpus: DataFrame, empty without such a net.
 
     Balanced accuracy over the classes present, beside what the constant answer "majority class" gets.
     """
@@ -102,31 +113,34 @@ def pretraining_table(found):
                          "frames": len(part), "balanced accuracy": metrics.balanced_accuracy(matrix),
                          "majority class": metrics.majority_balanced_accuracy(matrix),
                          "seconds": result["run"]["seconds"]})  # fmt: skip
-    return pd.DataFrame(rows).sort_values(["arm", "corpus", "seed"], ignore_index=True)
+    table = pd.DataFrame(rows, columns=PRETRAINING_COLUMNS)
+    return table.sort_values(["arm", "corpus", "seed"], ignore_index=True)
 
 
-def draw_scores(found, *, synthetic=False, metric="macro_f1"):
-    """Draw every seed's test score as a dot, the mean with its interval beside it. Returns the figure."""
-    scores = score_table(found).query("metric == @metric")
+def draw_scores(found, *, synthetic=False):
+    """Draw every seed's test macro F1 as a dot, the mean with its interval beside it. Returns the figure."""
+    scores = score_table(found).query("metric == 'macro_f1'")
     runs = run_table(found)
     made, axes = figure(1, len(shares(found)), height=3.0, synthetic=synthetic, sharey=True, squeeze=False)
     for ax, share in zip(axes[0], shares(found), strict=True):
         for place, arm in enumerate(arms(found)):
             dots = runs[(runs.labels == share) & (runs.arm == arm)].sort_values("seed")["test macro F1"]
-            ax.plot(place + np.linspace(-0.15, 0.05, len(dots)), dots, "o", color=colour(arm), alpha=0.55, markersize=5)
+            x = place + np.linspace(-0.15, 0.05, len(dots))
+            ax.plot(x, dots, "o", color=colour(arm), alpha=0.55, markersize=5)
             row = scores[(scores.labels == share) & (scores.arm == arm)].iloc[0]
             ax.errorbar(place + 0.22, row.estimate, [[row.estimate - row.low], [row.high - row.estimate]], fmt="D",
                         color=colour(arm), capsize=4)  # fmt: skip
         ax.set(title=f"{share:.0%} of the labels", xlim=(-0.5, len(arms(found)) - 0.4))
         ax.set_xticks(range(len(arms(found))), [ARMS.get(arm, arm) for arm in arms(found)])
-    axes[0][0].set_ylabel(METRICS[metric])
+    axes[0][0].set_ylabel(METRICS["macro_f1"])
     return made
 
 
 def draw_differences(found, *, synthetic=False, margin=0.02):
     """Draw paired differences to random start with 95 % intervals, the margin shaded. Returns the figure."""
     table = difference_table(found)
-    made, axes = figure(1, len(shares(found)), height=3.2, synthetic=synthetic, sharey=True, sharex=True, squeeze=False)
+    made, axes = figure(1, len(shares(found)), height=3.2, synthetic=synthetic, sharey=True, sharex=True,
+                        squeeze=False)  # fmt: skip
     others = [arm for arm in arms(found) if arm != "random"]
     for ax, share in zip(axes[0], shares(found), strict=True):
         for shift, arm in enumerate(others):
@@ -139,7 +153,10 @@ def draw_differences(found, *, synthetic=False, margin=0.02):
         ax.set(title=f"{share:.0%} of the labels", xlabel="pre-trained minus random start")
         ax.set_yticks(-np.arange(len(METRICS)), list(METRICS.values()))
         ax.grid(axis="x", color="#eeeeee")
-    axes[0][-1].legend(frameon=False, fontsize="small", loc="lower right")
+    if len(table):
+        axes[0][-1].legend(frameon=False, fontsize="small", loc="lower right")
+    else:
+        axes[0][0].set_title("needs the random arm and another one")
     return made
 
 
@@ -151,9 +168,10 @@ def draw_learning_curves(found, *, synthetic=False):
         for arm in arms(found):
             for result in fine_tuning(found, arm, share):
                 history, best = result["history"], result["run"]["best_epoch"]
+                chosen = history.set_index("epoch").loc[best]
                 for ax, name in zip(axes[:, column], columns, strict=True):
                     ax.plot(history.epoch, history[name], color=colour(arm), linewidth=0.9, alpha=0.75)
-                    ax.plot(best, history.set_index("epoch")[name][best], "o", color=colour(arm), markersize=4)
+                    ax.plot(best, chosen[name], "o", color=colour(arm), markersize=4)
             axes[0, column].plot([], [], color=colour(arm), label=ARMS.get(arm, arm))
         axes[0, column].set(title=f"{share:.0%} of the labels")
         axes[1, column].set(xlabel="epoch")
@@ -173,11 +191,7 @@ def draw_confusion(found, *, synthetic=False, share=None):
         test = predictions(found, arm, share).query("part == 'test'")
         matrix = metrics.confusion_matrix(test.label.to_numpy(), predicted_classes(test), len(CLASSES))
         rows = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
-        ax.imshow(rows, cmap="Blues", vmin=0, vmax=1)
-        for (i, j), value in np.ndenumerate(matrix):
-            ax.text(j, i, f"{value:,.0f}", ha="center", va="center", color="white" if rows[i, j] > 0.5 else "#222222")
-        ax.set_xticks(range(len(CLASSES)), CLASSES)
-        ax.set_yticks(range(len(CLASSES)), CLASSES)
+        sns.heatmap(rows, vmin=0, vmax=1, annot=matrix, fmt=",.0f", cmap="Blues", cbar=False, square=True, ax=ax,
+                    xticklabels=CLASSES, yticklabels=CLASSES)  # fmt: skip
         ax.set(title=ARMS.get(arm, arm), xlabel="answered", ylabel="labelled")
-        ax.grid(False)
     return made

@@ -10,12 +10,12 @@ from ecgrepro.errors import SettingsError
 from ecgrepro.studies import resnet1d
 from ecgrepro.studies.scale import configure
 from ecgrepro.training.runner import run
-from ecgrepro.training.store import TrialStore
+from ecgrepro.training.store import TrialStore, locked
 from ecgrepro.training.workspace import Workspace
 
 #: Studies that train, by name; each module has `SCALES` and `trials`.
 STUDIES = {"resnet1d": resnet1d}
-#: Size of the synthetic demo data: enough for both classes of arms to learn something within a minute or two.
+#: Size of the synthetic demo data: enough for every arm to learn something within a minute or two.
 DEMO = {"patients": 24, "segments": 2, "samples": 65_536, "records": 240, "seed": 2017}
 
 
@@ -50,7 +50,7 @@ def run_study(study, scale="demo", *, data=None, progress=True, **overrides):
 
 
 def open_workspace(scale, data=None):
-    """Open the corpora a scale needs; `InputError` names the one that is missing and how to get it."""
+    """Open the corpora a scale needs; the error names the one that is missing or another, and how to get it."""
     names = (*scale.pretraining_corpora, "cinc2017")
     if scale.name == "demo":
         folder = demo_corpora()
@@ -63,6 +63,11 @@ def open_workspace(scale, data=None):
     else:
         folder = Path(data)
     workspace = Workspace(tuple((name, folder / name) for name in names), paths.work())
+    for name in names:
+        found = workspace.corpus(name).manifest["data_set"]
+        if found != name:
+            fix = "Name each folder as its data set."
+            raise SettingsError(folder / name, f"the corpus {name}", found, fix)
     revision = workspace.corpus("cinc2017").manifest["options"]["labels"]
     if revision != scale.label_revision:
         raise SettingsError(
@@ -77,11 +82,12 @@ def demo_corpora():
     from ecgrepro.corpora.synthetic_writers import write_demo_data
 
     folder = paths.work() / "demo"
-    if not (folder / "published").exists():
-        write_demo_data(folder / "published", **DEMO)
-    for name, source in (("icentia11k", "icentia11k_wfdb"), ("cinc2017", "cinc2017")):
-        if not (folder / "corpora" / name / "manifest.json").exists():
-            ingest(name, folder / "published" / source, folder / "corpora" / name, progress=False)
+    with locked(folder / "lock"):  # of several processes one makes them, the others find them
+        if not (folder / "published").exists():
+            write_demo_data(folder / "published", **DEMO)
+        for name, source in (("icentia11k", "icentia11k_wfdb"), ("cinc2017", "cinc2017")):
+            if not (folder / "corpora" / name / "manifest.json").exists():
+                ingest(name, folder / "published" / source, folder / "corpora" / name, progress=False)
     return folder / "corpora"
 
 

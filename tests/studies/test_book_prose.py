@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from ecgrepro.errors import InputError
@@ -38,3 +40,16 @@ def test_figures_are_drawn_with_alternative_text(tmp_path, names):
 def test_without_measurements_there_is_no_forest(tmp_path):
     assert context(tmp_path, rows(), tmp_path / "figures")["forest_figure"]("How to read it.") == ""
     assert not (tmp_path / "figures" / "forest.svg").exists()
+
+
+def test_front_page_tells_what_pre_training_gained_at_each_share_of_labels(tmp_path):
+    gains = [
+        {"arm": "beat_2048", "labels": share, "estimate": gain, "low": gain - 0.02, "high": gain + 0.02,
+         "n_seeds": 5, "n_records": 8528}
+        for share, gain in ((1.0, 0.0432), (0.1, 0.1234))
+    ]  # fmt: skip
+    front = Path(__file__).parents[2] / "book" / "index.md"
+    text = render(front, context(tmp_path, measured_rows(), tmp_path / "figures", gains))
+    assert "with 100 % of the training labels **0.043** (95 % interval 0.023 to 0.063);" in text
+    assert "with 10 % of the training labels **0.123**" in text
+    assert "of the training labels" not in render(front, context(tmp_path, measured_rows(), tmp_path / "figures"))

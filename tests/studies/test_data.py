@@ -1,0 +1,170 @@
+import json
+import shutil
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from ecgrepro.corpora.cinc2017 import CLASSES
+from ecgrepro.corpora.corpus import Corpus
+from ecgrepro.errors import EcgreproError, InputError, SettingsError
+from ecgrepro.studies import data as study
+from ecgrepro.studies.figures import WATERMARK
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("ECGREPRO_HOME", str(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def _close_figures():
+    yield
+    plt.close("all")
+
+
+@pytest.fixture(scope="module")
+def corpus(corpora):
+    return Corpus(corpora / "cinc2017")
+
+
+def read_labels(published, revision):
+    rows = (published / "cinc2017" / f"REFERENCE-{revision}.csv").read_text().split()
+    return dict(row.split(",") for row in rows)
+
+
+def test_counts_are_those_of_the_label_files(corpus, published):
+    counts = study.count_cinc2017(corpus, published / "cinc2017")
+    for revision in ("v2", "v3"):
+        labels = read_labels(published, revision)
+        assert counts[revision] == {name: list(labels.values()).count(name) for name in CLASSES}
+    v2, v3 = (read_labels(published, revision) for revision in ("v2", "v3"))
+    assert counts["changed"]["v2_v3"] == sum(v2[record] != v3[record] for record in v3) > 0
+    assert set(counts["changed"]) == {"v0_v2", "v0_v3", "v2_v3"}
+
+
+def test_segments_are_whole_intervals_and_inherit_the_noisy_label(corpus, published):
+    counts = study.count_cinc2017(corpus, published / "cinc2017")["segments_5s"]
+    lengths = corpus.index.set_index("record_id").n_samples // 1500
+    noisy = [record for record, label in read_labels(published, "v3").items() if label == "~"]
+    assert counts["v3"]["total"] == lengths.sum()
+    assert counts["v3"]["low"] == lengths[noisy].sum()
+    assert counts["v3"]["high"] + counts["v3"]["low"] == counts["v3"]["total"]
+
+
+def test_copies_of_a_signal_are_found(corpora, published, tmp_path):
+    shutil.copytree(corpora / "cinc2017", tmp_path / "cinc2017")
+    copied = Corpus(tmp_path / "cinc2017")
+    assert study.count_cinc2017(copied, published / "cinc2017")["duplicates"] == []
+    copied.index.loc[5, "sha256"] = copied.index.sha256[2]
+    names = copied.index.record_id
+    assert study.count_cinc2017(copied, published / "cinc2017")["duplicates"] == [[names[2], names[5]]]
+
+
+def test_lengths_are_counted_by_class_and_second(corpus):
+    table = study.lengths(corpus)
+    assert table.recordings.sum() == len(corpus)
+    row = table.iloc[0]
+    seconds = (corpus.index.n_samples / corpus.index.fs).astype(int)
+    assert row.recordings == ((corpus.index.label == row.label) & (seconds == row.seconds)).sum()
+
+
+def test_counts_are_written_where_the_ledger_reads_them(home, corpora, published):
+    folder = study.write_counts(corpora, published / "cinc2017")
+    assert folder == home / "results" / "pilot" / "data"
+    assert {path.name for path in folder.iterdir()} == {"counts.json", "cinc2017_lengths.csv"}
+    counts = study.committed_counts()
+    assert set(counts["corpora"]) == {"cinc2017", "icentia11k"}
+    assert counts["corpora"]["cinc2017"]["counts"]["records"] == len(Corpus(corpora / "cinc2017"))
+    assert pd.read_csv(folder / "cinc2017_lengths.csv").recordings.sum() == len(Corpus(corpora / "cinc2017"))
+
+
+def test_written_tables_name_no_folder_of_this_machine(home, corpora, published):
+    text = (study.write_counts(corpora, published / "cinc2017") / "counts.json").read_text()
+    assert str(home) not in text
+    assert str(corpora) not in text
+    assert not json.loads(text)["cinc2017"]["duplicates"]
+
+
+def test_without_committed_counts_there_are_none(home):
+    assert study.committed_counts() is None
+
+
+@pytest.mark.parametrize("missing", ["data", "source"])
+def test_what_is_not_given_is_told(home, corpora, published, missing):
+    given = {"data": corpora, "source": published / "cinc2017"} | {missing: None}
+    with pytest.raises(SettingsError, match="expected `data` .* and `source`.*-p data=DATA"):
+        study.write_counts(**given)
+    assert list(home.iterdir()) == []
+
+
+def test_wrong_folders_are_told_and_nothing_is_written(home, corpora, published):
+    with pytest.raises(InputError, match="cinc2017: expected an ingested corpus"):
+        study.write_counts(home / "nothing", published / "cinc2017")
+    with pytest.raises(EcgreproError, match="CinC 2017"):
+        study.write_counts(corpora, published / "icentia11k_wfdb")
+    assert not (home / "results").exists()
+
+
+@pytest.fixture(scope="module")
+def holter_record(published):
+    return next((published / "icentia11k_wfdb").rglob("*_s00.hea")).with_suffix("")
+
+
+def test_offsets_are_between_annotation_and_peak(holter_record):
+    table = study.annotation_offsets(holter_record, window=0.1)
+    assert table.milliseconds.is_monotonic_increasing
+    assert table.milliseconds.abs().max() <= 100
+    assert (table.beats > 0).all()
+    assert table.beats.sum() > 20
+
+
+def test_offsets_find_a_shifted_annotation(holter_record, monkeypatch):
+    """A signal of spikes exactly 12 ms (3 samples at 250 Hz) behind each annotation."""
+    signal = np.zeros((5000, 1), np.int16)
+    beats = np.arange(100, 4900, 200)
+    signal[beats + 3] = 900
+    from ecgrepro.corpora import wfdb_files
+
+    monkeypatch.setattr(wfdb_files, "read_signal", lambda source: {"fs": 250.0, "signal": signal})
+    monkeypatch.setattr(
+        wfdb_files, "read_events", lambda source: (beats, ["N"] * len(beats), [""] * len(beats))
+    )
+    table = study.annotation_offsets("anything")
+    assert table.to_numpy().tolist() == [[12.0, len(beats)]]
+
+
+def test_the_offsets_table_is_written_if_a_record_is_named(home, corpora, published, holter_record):
+    folder = study.write_counts(corpora, published / "cinc2017", holter_record)
+    assert list(pd.read_csv(folder / "icentia11k_offsets.csv")) == ["milliseconds", "beats"]
+
+
+def test_a_record_is_drawn_with_its_beats_and_the_mark(corpora):
+    corpus = Corpus(corpora / "icentia11k")
+    made = study.draw_record(corpus, 0, seconds=8, title="A title")
+    (ax,) = made.axes
+    assert ax.get_title() == "A title"
+    assert len(ax.lines[0].get_xdata()) == 8 * 250
+    drawn = sum(len(line.get_xdata()) for line in ax.lines[1:])
+    row = corpus.index.iloc[0]
+    positions = corpus.beats[0][row.beats_start : row.beats_stop]
+    assert drawn == (positions < 8 * 250).sum() > 3
+    assert WATERMARK in [text.get_text() for text in made.texts]
+
+
+def test_a_short_record_is_drawn_whole(corpora):
+    corpus = Corpus(corpora / "cinc2017")
+    made = study.draw_record(corpus, 1, seconds=10_000, synthetic=False)
+    assert len(made.axes[0].lines[0].get_xdata()) == corpus.index.n_samples[1]
+    assert corpus.index.record_id[1] in made.axes[0].get_title()
+    assert made.texts == []
+
+
+def test_tables_are_drawn(corpus):
+    table = study.lengths(corpus)
+    labels = study.draw_lengths(table).axes[0].get_legend_handles_labels()[1]
+    assert labels[0].startswith(f"N ({(corpus.index.label == 'N').sum()};")
+    offsets = pd.DataFrame({"milliseconds": [-4.0, 0.0], "beats": [3, 9]})
+    assert len(study.draw_offsets(offsets).axes[0].patches) == 2

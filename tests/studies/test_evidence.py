@@ -1,0 +1,231 @@
+import hashlib
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ecgrepro.claims import decide, ledger
+from ecgrepro.claims.rules import rule_hashes
+from ecgrepro.studies import evidence, resnet1d
+from ecgrepro.studies.scale import configure, declares
+from tests.studies import fabricated
+
+CLAIMS = {claim.id: claim for claim in ledger.load()}
+GAIN = CLAIMS["WC-T1-beat2048-macro-minus-random"]
+LEVEL = CLAIMS["WC-T1-none-macro"]
+COUNTS = CLAIMS["DA-17v-v3"]
+PILOT = resnet1d.SCALES["pilot"]
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("ECGREPRO_HOME", str(tmp_path))
+    return tmp_path
+
+
+def folder(home, scale="pilot"):
+    return (home / "_work" if scale == "demo" else home) / "results" / scale / "resnet1d"
+
+
+def commit(home, scale="pilot", accuracy=fabricated.gain, keep=lambda trial: True, settings=None, **run):
+    listed = fabricated.trials(settings or resnet1d.SCALES[scale])
+    return fabricated.commit(folder(home, scale), [t for t in listed if keep(t)], accuracy, **run)
+
+
+def test_without_results_nothing_is_estimated(home):
+    assert evidence.estimates() == {}
+    assert evidence.results("resnet1d", "pilot") == []
+    assert evidence.stored_rules() is None
+    assert {row["verdict"] for row in evidence.ledger_rows()} <= {"not run", "supported", "contradicted"}
+
+
+def test_a_difference_is_estimated_from_the_predictions(home):
+    commit(home)
+    made = evidence.estimates()[GAIN.id]
+    assert (made.scale, made.level, made.n_seeds, made.n_records) == (
+        "pilot",
+        0.95,
+        5,
+        5 * fabricated.RECORDS,
+    )
+    assert made.low < made.value < made.high
+    assert made.low > 0
+    assert "5 seeds, nested" in made.detail
+    verdict = decide(GAIN, made)
+    assert (verdict.word, verdict.substitute) == ("supported", True)
+
+
+def test_a_difference_is_the_mean_over_seeds_of_the_scores(home):
+    from ecgrepro.evaluation import metrics
+    from ecgrepro.evaluation.predictions import predicted_classes
+
+    commit(home)
+    found = evidence.results("resnet1d", "pilot")
+
+    def score(result):
+        test = result["predictions"].query("part == 'test'")
+        return metrics.macro_f1(metrics.confusion_matrix(test.label.to_numpy(), predicted_classes(test), 4))
+
+    means = [sum(map(score, evidence.fine_tuning(found, arm, 1.0))) / 5 for arm in ("beat_2048", "random")]
+    assert evidence.estimate(GAIN, "pilot").value == pytest.approx(means[0] - means[1])
+    assert evidence.estimate(LEVEL, "pilot").value == pytest.approx(means[1])
+
+
+def test_no_difference_between_equal_arms(home):
+    commit(home, accuracy=lambda trial: 0.7)
+    made = evidence.estimate(GAIN, "pilot")
+    assert (made.value, made.low, made.high) == (0, 0, 0)
+    assert decide(GAIN, made).word == "contradicted"
+
+
+def test_what_was_replaced_is_listed(home):
+    commit(home)
+    assert evidence.estimate(GAIN, "pilot").substitutes == (
+        "width: 0.125 in place of 1.0",
+        "sampling rate: 125.0 in place of 250",
+        "frame: 4096 in place of 16384",
+        "budget: pilot in place of weimann_conrad_2021",
+        "pretraining corpus: mitbih_arrhythmia + svdb in place of icentia11k",
+        "pretraining frame: 1024 in place of 2048",
+    )
+
+
+def test_a_level_with_replaced_parts_gets_no_verdict(home):
+    commit(home)
+    made = evidence.estimate(LEVEL, "pilot")
+    assert decide(LEVEL, made).word == "not run"
+    assert not [part for part in made.substitutes if part.startswith(("pretraining", "initialisation"))]
+
+
+def test_a_pretrained_arm_without_its_pretrainings_result_is_not_called_random(home):
+    commit(home, keep=lambda trial: trial.stage == "fine-tuning")
+    substitutes = evidence.estimate(GAIN, "pilot").substitutes
+    assert "pretraining corpus: not stated in place of icentia11k" in substitutes
+    assert not [part for part in substitutes if part.startswith("initialisation")]
+
+
+@pytest.mark.parametrize(("capped", "word"), [(1, "supported"), (2, "inconclusive")])
+def test_runs_that_hit_the_cap_are_counted_and_more_than_a_tenth_decide_nothing(home, capped, word):
+    def hit(trial):
+        return trial.arm == "random" and trial.seed < capped and trial.recipe.labels == 1
+
+    tuned = lambda trial: trial.stage == "fine-tuning" and hit(trial)  # noqa: E731
+    commit(home, keep=lambda trial: not tuned(trial))
+    commit(home, keep=tuned, hit_epoch_cap=True)
+    made = evidence.estimate(GAIN, "pilot")
+    assert decide(GAIN, made).word == word
+    assert bool(made.undecidable) == (word == "inconclusive")
+    if word == "inconclusive":
+        assert "2 of 10" in made.undecidable
+
+
+@pytest.mark.parametrize(
+    "lacking",
+    [
+        lambda trial: trial.arm == "random" and trial.seed == 4,
+        lambda trial: trial.seed == 4,
+        lambda trial: trial.arm == "random",
+        lambda trial: trial.recipe.labels == 1,
+    ],
+    ids=["one run", "one seed", "one arm", "the share of labels"],
+)
+def test_an_incomplete_design_gives_no_estimate(home, lacking):
+    commit(home, keep=lambda trial: trial.stage == "pretraining" or not lacking(trial))
+    assert evidence.estimate(GAIN, "pilot") is None
+
+
+def test_an_arm_that_is_complete_is_estimated_though_another_is_not(home):
+    commit(home, keep=lambda trial: trial.arm == "random")
+    assert evidence.estimate(LEVEL, "pilot") is not None
+    assert evidence.estimate(GAIN, "pilot") is None
+
+
+@pytest.mark.parametrize("overrides", [{"width": 0.25}, {"epochs": 7}, {"seeds": [11, 12]}, {"labels": 0.5}])
+def test_runs_with_settings_of_ones_own_change_nothing(home, overrides):
+    commit(home)
+    before = evidence.estimate(GAIN, "pilot")
+    commit(home, settings=configure(resnet1d.SCALES, "pilot", **overrides), accuracy=lambda trial: 0.1)
+    evidence._results.cache_clear()
+    after = evidence.estimate(GAIN, "pilot")
+    assert (after.value, after.low, after.high) == (before.value, before.low, before.high)
+
+
+def test_the_same_design_on_recordings_ingested_twice_is_not_mixed(home):
+    commit(home)
+    again = [
+        replace(trial, corpora=(("cinc2017", "other"),))
+        for trial in fabricated.trials(PILOT)
+        if not trial.parent
+    ]
+    fabricated.commit(folder(home), [t for t in again if t.stage == "fine-tuning"], fabricated.gain)
+    assert evidence.estimate(LEVEL, "pilot") is None
+
+
+def test_a_demo_is_never_evidence(home):
+    commit(home, "demo")
+    assert evidence.estimates() == {}
+
+
+def test_the_widest_scale_is_taken(home):
+    commit(home)
+    commit(home, "colab", accuracy=lambda trial: 0.9)
+    assert evidence.estimates()[LEVEL.id].scale == "colab"
+    assert evidence.estimates()[GAIN.id].n_seeds == 3
+
+
+def test_counts_are_read_from_the_committed_table(home):
+    path = home / "results" / "pilot" / "data" / "counts.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({"cinc2017": {"v3": {"N": 5076, "A": 758, "O": 2415, "~": 279}}}))
+    made = evidence.estimates()
+    assert decide(COUNTS, made[COUNTS.id]).word == "supported"
+    path.write_text(json.dumps({"cinc2017": {"v3": {"N": 5075, "A": 758, "O": 2415, "~": 280}}}))
+    assert decide(COUNTS, evidence.estimates()[COUNTS.id]).word == "contradicted"
+
+
+def test_a_rule_changed_after_the_run_is_told(home):
+    stored = rule_hashes("resnet1d")
+    commit(home, rules=stored | {GAIN.id: "another rule"})
+    assert evidence.stored_rules()[GAIN.id] == "another rule"
+    rows = {row["id"]: row for row in evidence.ledger_rows()}
+    assert "rule changed after run" in rows[GAIN.id]["reason"]
+    assert not rows[LEVEL.id]["rule_changed"]
+
+
+def test_the_rules_are_those_of_the_first_run(home):
+    first = fabricated.trials(PILOT)[0].key
+    commit(home, keep=lambda trial: trial.key == first, rules={"a": "first"}, finished="2025-01-01T00:00:00Z")
+    commit(home, keep=lambda trial: trial.key != first, rules={"a": "later"})
+    assert evidence.stored_rules() == {"a": "first"}
+
+
+def test_rows_are_json(home):
+    commit(home)
+    assert json.loads(json.dumps(evidence.ledger_rows()))
+
+
+COMMITTED = sorted((Path(__file__).parents[2] / "results").glob("*/resnet1d/*/trial.json"))
+
+
+@pytest.mark.skipif(not COMMITTED, reason="no results of resnet1d are committed")
+def test_committed_results_are_those_that_their_scale_lists():
+    for path in COMMITTED:
+        trial, run = (json.loads((path.parent / f"{name}.json").read_text()) for name in ("trial", "run"))
+        canonical = json.dumps(trial, sort_keys=True, separators=(",", ":"))
+        assert hashlib.sha256(canonical.encode()).hexdigest()[:16] == path.parent.name
+        assert declares(resnet1d.SCALES[path.parents[2].name], {"trial": trial, "run": run}), path.parent.name
+
+
+def test_gains_cover_every_share_of_labels_and_agree_with_the_ledger(home):
+    commit(home)
+    full, tenth = evidence.gains()
+    assert (full["labels"], tenth["labels"]) == (1.0, 0.1)
+    made = evidence.estimate(GAIN, "pilot")
+    assert (full["estimate"], full["low"], full["high"]) == (made.value, made.low, made.high)
+    assert (tenth["n_seeds"], tenth["n_records"]) == (5, 5 * fabricated.RECORDS)
+
+
+def test_no_gain_is_told_of_a_design_with_a_run_missing(home):
+    commit(home, keep=lambda trial: trial.seed != 4 or trial.arm == "random")
+    assert evidence.gains() == []

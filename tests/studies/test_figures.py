@@ -1,0 +1,96 @@
+import matplotlib.pyplot as plt
+import pandas as pd
+import pytest
+
+from ecgrepro.studies import figures
+from tests.studies import ledger_rows
+
+
+@pytest.fixture(autouse=True)
+def _close_figures():
+    yield
+    plt.close("all")
+
+
+@pytest.mark.parametrize("synthetic", [True, False])
+def test_a_figure_of_synthetic_data_carries_the_mark(synthetic):
+    made, axes = figures.figure(1, 2, synthetic=synthetic)
+    assert len(axes) == 2
+    assert ([text.get_text() for text in made.texts] == [figures.WATERMARK]) is synthetic
+
+
+@pytest.mark.parametrize("synthetic", [True, False])
+def test_a_table_of_synthetic_data_says_so_in_its_caption(synthetic):
+    html = figures.table(pd.DataFrame({"x": [0.12345, None]}), "A caption.", synthetic=synthetic).to_html()
+    assert "A caption." in html
+    assert (figures.WATERMARK in html) is synthetic
+    assert "0.123" in html
+    assert "nan" not in html
+
+
+def test_columns_are_printed_as_their_name_asks():
+    frame = pd.DataFrame({"labels": [0.1], "t_p": [0.00049], "records": [8528], "difference": [0.04812]})
+    html = figures.table(frame, "A caption.").to_html()
+    for printed in ("10%", "0.0005", "8,528", "0.048"):
+        assert f">{printed}<" in html
+
+
+def test_a_table_shows_no_row_numbers():
+    html = figures.table(pd.DataFrame({"x": ["a", "b"]}), "").to_html()
+    assert "row_heading" not in html
+
+
+def test_arms_have_a_colour_each():
+    colours = [figures.colour(arm) for arm in figures.ARMS]
+    assert len(set(colours)) == len(colours)
+    assert figures.colour("an arm of tomorrow")
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (None, ""),
+        (0, "0"),
+        (8528, "8,528"),
+        (8528.0, "8,528"),
+        (0.7314, "0.731"),
+        (-0.02, "-0.020"),
+        (2.0, "2.000"),
+        (188.25, "188.2"),
+        ({"N": 5076, "A": 758}, "N 5,076, A 758"),
+    ],
+)
+def test_numbers_are_printed_in_few_digits(value, expected):
+    assert figures.number(value) == expected
+
+
+@pytest.mark.parametrize(
+    ("limits", "expected"),
+    [
+        (None, ""),
+        ([0.01, 0.05], "0.010 to 0.050"),
+        ({"a": [0, 1], "b": [0.5, 0.75]}, "a 0 to 1; b 0.500 to 0.750"),
+    ],
+)
+def test_intervals_are_printed_from_low_to_high(limits, expected):
+    assert figures.interval(limits) == expected
+
+
+def test_verdicts_show_what_was_measured_and_mark_substitutes():
+    rows = [row for row in ledger_rows.measured_rows(0.03) if row["id"] == ledger_rows.GAIN]
+    html = figures.verdict_table(rows).to_html()
+    assert "supported (substitute)" in html
+    assert "0.030" in html
+    assert "0.020 to 0.040" in html
+
+
+def test_what_was_not_run_is_not_called_a_substitute():
+    rows = [row for row in ledger_rows.rows() if row["id"] in (ledger_rows.GAIN, ledger_rows.LEVEL)]
+    html = figures.verdict_table(rows).to_html()
+    assert "not run" in html
+    assert "(substitute)" not in html
+
+
+def test_all_claims_can_be_shown():
+    rows = ledger_rows.measured_rows()
+    assert figures.verdict_table(rows).to_html().count("<tr>") == len(rows) + 1
