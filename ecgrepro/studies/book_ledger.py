@@ -79,9 +79,18 @@ def number(value, decimals=None):
 
 
 def published(row):
-    """The published figure with as many decimals as were printed."""
+    """The published figure with as many decimals as were printed; a part of several keeps its own."""
     digits = (row["printed"] or {}).get("digits")
-    return number(row["published"], None if digits is None else max(digits, 0))
+    if digits is None or isinstance(row["published"], str | None):
+        return number(row["published"])
+    if isinstance(row["published"], dict):
+        parts = ((name, max(digits, _decimals_of(part))) for name, part in row["published"].items())
+        return ", ".join(f"{name} {number(row['published'][name], decimals)}" for name, decimals in parts)
+    return number(row["published"], max(digits, 0))
+
+
+def _decimals_of(value):
+    return len(f"{value:g}".partition(".")[2])
 
 
 def span(interval):

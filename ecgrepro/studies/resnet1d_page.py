@@ -153,7 +153,7 @@ def draw_differences(found, *, synthetic=False, margin=0.02):
         ax.set(title=f"{share:.0%} of the labels", xlabel="pre-trained minus random start")
         ax.set_yticks(-np.arange(len(METRICS)), list(METRICS.values()))
         ax.grid(axis="x", color="#eeeeee")
-    if len(table):
+    if len(others) > 1:  # one arm needs no key, and has room for none
         axes[0][-1].legend(frameon=False, fontsize="small", loc="lower right")
     else:
         axes[0][0].set_title("needs the random arm and another one")
