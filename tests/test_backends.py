@@ -30,7 +30,7 @@ net = resnet1d(1024, 4, width=0.125)
 net.set_weights(weights[1:])
 np.save(folder / "logits.npy", np.asarray(net.predict_on_batch(weights[0])))
 workspace = tiny.open_workspace(corpora, folder)
-parent = tiny.pretraining(workspace, frames_per_patient=32)
+parent = tiny.pretraining(workspace, frames_per_patient=64)
 trials = [parent, tiny.fine_tuning(workspace, parent=parent, epochs=2, folds=3)]
 run(trials, tiny.open_store(folder), workspace, progress=False)
 print(json.dumps({"backend": keras.backend.backend(), "keys": [trial.key for trial in trials],

@@ -52,8 +52,9 @@ def score_table(found):
     rows = []
     for share in shares(found):
         for arm in arms(found):
+            table = predictions(found, arm, share)
             for metric in METRICS:
-                made = arm_estimate(predictions(found, arm, share), metric, **RESAMPLING)
+                made = arm_estimate(table, metric, **RESAMPLING)
                 rows.append({"labels": share, "arm": arm, "metric": metric, "estimate": made.estimate, "low": made.low,
                              "high": made.high, "pooled": made.pooled, "seeds": made.n_seeds,
                              "records": made.n_records})  # fmt: skip
@@ -68,8 +69,9 @@ def difference_table(found, reference="random"):
         for arm in arms(found):
             if arm == reference or base is None:
                 continue
+            table = predictions(found, arm, share)
             for metric in METRICS:
-                made = paired_difference(predictions(found, arm, share), base, metric, **RESAMPLING)
+                made = paired_difference(table, base, metric, **RESAMPLING)
                 rows.append({"labels": share, "arm": arm, "metric": metric, "difference": made.estimate,
                              "low": made.low, "high": made.high, "records_low": made.records_low,
                              "records_high": made.records_high, "t_low": made.t_test.low, "t_high": made.t_test.high,

@@ -52,4 +52,6 @@ def test_front_page_tells_what_pre_training_gained_at_each_share_of_labels(tmp_p
     text = render(front, context(tmp_path, measured_rows(), tmp_path / "figures", gains))
     assert "with 100 % of the training labels **0.043** (interval 0.023 to 0.063);" in text
     assert "with 10 % of the training labels **0.123**" in text
-    assert "of the training labels" not in render(front, context(tmp_path, measured_rows(), tmp_path / "figures"))
+    assert "of the training labels" not in render(
+        front, context(tmp_path, measured_rows(), tmp_path / "figures")
+    )

@@ -1,6 +1,8 @@
 import hashlib
 import json
+import shutil
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -20,7 +22,10 @@ PILOT = resnet1d.SCALES["pilot"]
 
 @pytest.fixture
 def home(tmp_path, monkeypatch):
+    """A home without results; intervals are drawn with fewer resamples, for time."""
     monkeypatch.setenv("ECGREPRO_HOME", str(tmp_path))
+    for name in ("arm_estimate", "paired_difference"):
+        monkeypatch.setattr(evidence, name, partial(getattr(evidence, name), n_resamples=200))
     return tmp_path
 
 
@@ -28,9 +33,27 @@ def folder(home, scale="pilot"):
     return (home / "_work" if scale == "demo" else home) / "results" / scale / "resnet1d"
 
 
-def commit(home, scale="pilot", accuracy=fabricated.gain, keep=lambda trial: True, settings=None, **run):
-    listed = fabricated.trials(settings or resnet1d.SCALES[scale])
-    return fabricated.commit(folder(home, scale), [t for t in listed if keep(t)], accuracy, **run)
+@pytest.fixture(scope="module")
+def pilot(tmp_path_factory):
+    """Results of the whole pilot, to be copied: writing them takes half a second."""
+    place = tmp_path_factory.mktemp("pilot") / "results"
+    fabricated.commit(place, fabricated.trials(PILOT), fabricated.gain)
+    return place
+
+
+@pytest.fixture
+def commit(home, pilot):
+    """A function that leaves results of a scale's trials in the home."""
+
+    def leave(scale="pilot", accuracy=fabricated.gain, keep=lambda trial: True, settings=None, **run):
+        listed = [trial for trial in fabricated.trials(settings or resnet1d.SCALES[scale]) if keep(trial)]
+        if (scale, accuracy, settings, run) == ("pilot", fabricated.gain, None, {}):
+            for trial in listed:
+                shutil.copytree(pilot / trial.key, folder(home) / trial.key)
+        else:
+            fabricated.commit(folder(home, scale), listed, accuracy, **run)
+
+    return leave
 
 
 def test_without_results_nothing_is_estimated(home):
@@ -40,8 +63,8 @@ def test_without_results_nothing_is_estimated(home):
     assert {row["verdict"] for row in evidence.ledger_rows()} <= {"not run", "supported", "contradicted"}
 
 
-def test_a_difference_is_estimated_from_the_predictions(home):
-    commit(home)
+def test_a_difference_is_estimated_from_the_predictions(home, commit):
+    commit()
     made = evidence.estimates()[GAIN.id]
     assert (made.scale, made.level, made.n_seeds, made.n_records) == (
         "pilot",
@@ -56,11 +79,11 @@ def test_a_difference_is_estimated_from_the_predictions(home):
     assert (verdict.word, verdict.substitute) == ("supported", True)
 
 
-def test_a_difference_is_the_mean_over_seeds_of_the_scores(home):
+def test_a_difference_is_the_mean_over_seeds_of_the_scores(home, commit):
     from ecgrepro.evaluation import metrics
     from ecgrepro.evaluation.predictions import predicted_classes
 
-    commit(home)
+    commit()
     found = evidence.results("resnet1d", "pilot")
 
     def score(result):
@@ -72,15 +95,15 @@ def test_a_difference_is_the_mean_over_seeds_of_the_scores(home):
     assert evidence.estimate(LEVEL, "pilot").value == pytest.approx(means[1])
 
 
-def test_no_difference_between_equal_arms(home):
-    commit(home, accuracy=lambda trial: 0.7)
+def test_no_difference_between_equal_arms(home, commit):
+    commit(accuracy=lambda trial: 0.7)
     made = evidence.estimate(GAIN, "pilot")
     assert (made.value, made.low, made.high) == (0, 0, 0)
     assert decide(GAIN, made).word == "contradicted"
 
 
-def test_what_was_replaced_is_listed(home):
-    commit(home)
+def test_what_was_replaced_is_listed(home, commit):
+    commit()
     assert evidence.estimate(GAIN, "pilot").substitutes == (
         "width: 0.125 in place of 1.0",
         "sampling rate: 125.0 in place of 250",
@@ -91,28 +114,28 @@ def test_what_was_replaced_is_listed(home):
     )
 
 
-def test_a_level_with_replaced_parts_gets_no_verdict(home):
-    commit(home)
+def test_a_level_with_replaced_parts_gets_no_verdict(home, commit):
+    commit()
     made = evidence.estimate(LEVEL, "pilot")
     assert decide(LEVEL, made).word == "not run"
     assert not [part for part in made.substitutes if part.startswith(("pretraining", "initialisation"))]
 
 
-def test_a_pretrained_arm_without_its_pretrainings_result_is_not_called_random(home):
-    commit(home, keep=lambda trial: trial.stage == "fine-tuning")
+def test_a_pretrained_arm_without_its_pretrainings_result_is_not_called_random(home, commit):
+    commit(keep=lambda trial: trial.stage == "fine-tuning")
     substitutes = evidence.estimate(GAIN, "pilot").substitutes
     assert "pretraining corpus: not stated in place of icentia11k" in substitutes
     assert not [part for part in substitutes if part.startswith("initialisation")]
 
 
 @pytest.mark.parametrize(("capped", "word"), [(1, "supported"), (2, "inconclusive")])
-def test_runs_that_hit_the_cap_are_counted_and_more_than_a_tenth_decide_nothing(home, capped, word):
+def test_runs_that_hit_the_cap_are_counted_and_more_than_a_tenth_decide_nothing(home, commit, capped, word):
     def hit(trial):
         return trial.arm == "random" and trial.seed < capped and trial.recipe.labels == 1
 
     tuned = lambda trial: trial.stage == "fine-tuning" and hit(trial)  # noqa: E731
-    commit(home, keep=lambda trial: not tuned(trial))
-    commit(home, keep=tuned, hit_epoch_cap=True)
+    commit(keep=lambda trial: not tuned(trial))
+    commit(keep=tuned, hit_epoch_cap=True)
     made = evidence.estimate(GAIN, "pilot")
     assert decide(GAIN, made).word == word
     assert bool(made.undecidable) == (word == "inconclusive")
@@ -130,29 +153,29 @@ def test_runs_that_hit_the_cap_are_counted_and_more_than_a_tenth_decide_nothing(
     ],
     ids=["one run", "one seed", "one arm", "the share of labels"],
 )
-def test_an_incomplete_design_gives_no_estimate(home, lacking):
-    commit(home, keep=lambda trial: trial.stage == "pretraining" or not lacking(trial))
+def test_an_incomplete_design_gives_no_estimate(home, commit, lacking):
+    commit(keep=lambda trial: trial.stage == "pretraining" or not lacking(trial))
     assert evidence.estimate(GAIN, "pilot") is None
 
 
-def test_an_arm_that_is_complete_is_estimated_though_another_is_not(home):
-    commit(home, keep=lambda trial: trial.arm == "random")
+def test_an_arm_that_is_complete_is_estimated_though_another_is_not(home, commit):
+    commit(keep=lambda trial: trial.arm == "random")
     assert evidence.estimate(LEVEL, "pilot") is not None
     assert evidence.estimate(GAIN, "pilot") is None
 
 
 @pytest.mark.parametrize("overrides", [{"width": 0.25}, {"epochs": 7}, {"seeds": [11, 12]}, {"labels": 0.5}])
-def test_runs_with_settings_of_ones_own_change_nothing(home, overrides):
-    commit(home)
+def test_runs_with_settings_of_ones_own_change_nothing(home, commit, overrides):
+    commit()
     before = evidence.estimate(GAIN, "pilot")
-    commit(home, settings=configure(resnet1d.SCALES, "pilot", **overrides), accuracy=lambda trial: 0.1)
+    commit(settings=configure(resnet1d.SCALES, "pilot", **overrides), accuracy=lambda trial: 0.1)
     evidence._results.cache_clear()
     after = evidence.estimate(GAIN, "pilot")
     assert (after.value, after.low, after.high) == (before.value, before.low, before.high)
 
 
-def test_the_same_design_on_recordings_ingested_twice_is_not_mixed(home):
-    commit(home)
+def test_the_same_design_on_recordings_ingested_twice_is_not_mixed(home, commit):
+    commit()
     again = [
         replace(trial, corpora=(("cinc2017", "other"),))
         for trial in fabricated.trials(PILOT)
@@ -162,14 +185,14 @@ def test_the_same_design_on_recordings_ingested_twice_is_not_mixed(home):
     assert evidence.estimate(LEVEL, "pilot") is None
 
 
-def test_a_demo_is_never_evidence(home):
-    commit(home, "demo")
+def test_a_demo_is_never_evidence(home, commit):
+    commit("demo")
     assert evidence.estimates() == {}
 
 
-def test_the_widest_scale_is_taken(home):
-    commit(home)
-    commit(home, "colab", accuracy=lambda trial: 0.9)
+def test_the_widest_scale_is_taken(home, commit):
+    commit()
+    commit("colab", accuracy=lambda trial: 0.9)
     assert evidence.estimates()[LEVEL.id].scale == "colab"
     assert evidence.estimates()[GAIN.id].n_seeds == 3
 
@@ -184,24 +207,24 @@ def test_counts_are_read_from_the_committed_table(home):
     assert decide(COUNTS, evidence.estimates()[COUNTS.id]).word == "contradicted"
 
 
-def test_a_rule_changed_after_the_run_is_told(home):
+def test_a_rule_changed_after_the_run_is_told(home, commit):
     stored = rule_hashes("resnet1d")
-    commit(home, rules=stored | {GAIN.id: "another rule"})
+    commit(rules=stored | {GAIN.id: "another rule"})
     assert evidence.stored_rules()[GAIN.id] == "another rule"
     rows = {row["id"]: row for row in evidence.ledger_rows()}
     assert "rule changed after run" in rows[GAIN.id]["reason"]
     assert not rows[LEVEL.id]["rule_changed"]
 
 
-def test_the_rules_are_those_of_the_first_run(home):
+def test_the_rules_are_those_of_the_first_run(home, commit):
     first = fabricated.trials(PILOT)[0].key
-    commit(home, keep=lambda trial: trial.key == first, rules={"a": "first"}, finished="2025-01-01T00:00:00Z")
-    commit(home, keep=lambda trial: trial.key != first, rules={"a": "later"})
+    commit(keep=lambda trial: trial.key == first, rules={"a": "first"}, finished="2025-01-01T00:00:00Z")
+    commit(keep=lambda trial: trial.key != first, rules={"a": "later"})
     assert evidence.stored_rules() == {"a": "first"}
 
 
-def test_rows_are_json(home):
-    commit(home)
+def test_rows_are_json(home, commit):
+    commit()
     assert json.loads(json.dumps(evidence.ledger_rows()))
 
 
@@ -217,8 +240,8 @@ def test_committed_results_are_those_that_their_scale_lists():
         assert declares(resnet1d.SCALES[path.parents[2].name], {"trial": trial, "run": run}), path.parent.name
 
 
-def test_gains_cover_every_share_of_labels_and_agree_with_the_ledger(home):
-    commit(home)
+def test_gains_cover_every_share_of_labels_and_agree_with_the_ledger(home, commit):
+    commit()
     full, tenth = evidence.gains()
     assert (full["labels"], tenth["labels"]) == (1.0, 0.1)
     made = evidence.estimate(GAIN, "pilot")
@@ -226,6 +249,6 @@ def test_gains_cover_every_share_of_labels_and_agree_with_the_ledger(home):
     assert (tenth["n_seeds"], tenth["n_records"]) == (5, 5 * fabricated.RECORDS)
 
 
-def test_no_gain_is_told_of_a_design_with_a_run_missing(home):
-    commit(home, keep=lambda trial: trial.seed != 4 or trial.arm == "random")
+def test_no_gain_is_told_of_a_design_with_a_run_missing(home, commit):
+    commit(keep=lambda trial: trial.seed != 4 or trial.arm == "random")
     assert evidence.gains() == []

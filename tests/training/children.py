@@ -58,17 +58,13 @@ def talk(stage):
     return trained
 
 
-def run_talking(corpora, folder, steps):
-    """Run `to_kill` and print a line per checkpoint; a block of pre-training has so many steps."""
+def run_talking(corpora, folder):
+    """Run the pre-training of the fixture `finished` and what stems from it; print a line per checkpoint."""
     from ecgrepro.training import pretrain, runner
 
-    pretrain.BLOCK = steps
+    pretrain.BLOCK = tiny.BLOCK
     runner.RUN = {stage: talk(stage) for stage in runner.RUN}
     workspace = tiny.open_workspace(corpora, folder / "work")
-    runner.run(to_kill(workspace), tiny.open_store(folder), workspace, progress=False)
-
-
-def to_kill(workspace):
-    """A pre-training of 40 steps and a fine-tuning of 6 epochs that stems from it."""
-    parent = tiny.pretraining(workspace, frames_per_patient=128)
-    return [parent, tiny.fine_tuning(workspace, parent=parent, epochs=6, patience=6)]
+    parent = tiny.pretraining(workspace)
+    trials = [parent, tiny.fine_tuning(workspace, parent=parent)]
+    runner.run(trials, tiny.open_store(folder), workspace, progress=False)

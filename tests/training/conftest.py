@@ -7,6 +7,7 @@ import pytest
 
 from ecgrepro.corpora.ingest import ingest
 from ecgrepro.corpora.synthetic_cinc2017 import handheld_records, write_cinc2017
+from ecgrepro.training import pretrain
 from ecgrepro.training.runner import run
 from tests.training import tiny
 
@@ -28,16 +29,23 @@ def workspace(corpora, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def finished(workspace, tmp_path_factory):
-    """One pre-training and three fine-tunings of one seed, listed in another order than they can run in."""
+    """One pre-training and two fine-tunings of one seed, listed in another order than they can run in."""
     folder = tmp_path_factory.mktemp("finished")
     store = tiny.open_store(folder)
     parent = tiny.pretraining(workspace)
     trials = {
         "pretrained": tiny.fine_tuning(workspace, parent=parent),
-        "random": tiny.fine_tuning(workspace),
-        "few": tiny.fine_tuning(workspace, labels=0.4, select="loss", epochs=30),
+        "random": tiny.fine_tuning(workspace, labels=0.4, select="loss"),
         "parent": parent,
     }
-    run(list(trials.values()), store, workspace, progress=False, annotate=lambda trial: {"noted": trial.key})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pretrain, "BLOCK", tiny.BLOCK)
+        run(
+            list(trials.values()),
+            store,
+            workspace,
+            progress=False,
+            annotate=lambda trial: {"noted": trial.key},
+        )
     results = {name: store.results_of(trial.key) for name, trial in trials.items()}
     return SimpleNamespace(folder=folder, store=store, trials=trials, results=results)

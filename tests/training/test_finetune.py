@@ -207,7 +207,7 @@ def test_a_run_says_where_it_stopped_why_and_which_epoch_it_took(
 
 def test_results_hold_validation_and_test_records_of_the_split(finished, workspace, data):
     ids = workspace.corpus("cinc2017").index.record_id.to_numpy()
-    for name in ("random", "pretrained", "few"):
+    for name in ("random", "pretrained"):
         found, trial = finished.results[name], finished.trials[name]
         parts = split(trial, data[1], data[2])
         for part in ("validation", "test"):
@@ -218,14 +218,14 @@ def test_results_hold_validation_and_test_records_of_the_split(finished, workspa
 
 
 def test_no_test_record_was_trained_on_or_chosen_by(finished, data):
-    for name in ("random", "pretrained", "few"):
+    for name in ("random", "pretrained"):
         parts = split(finished.trials[name], data[1], data[2])
         assert not set(parts.test) & (set(parts.train) | set(parts.validation))
         assert not set(parts.validation) & set(parts.train)
 
 
 def test_validation_scores_in_the_history_are_those_of_the_kept_logits(finished):
-    for name, column in (("random", "val_macro_f1"), ("few", "val_loss")):
+    for name, column in (("pretrained", "val_macro_f1"), ("random", "val_loss")):
         found = finished.results[name]
         table = found["predictions"].query("part == 'validation'")
         row = found["history"].set_index("epoch").loc[found["run"]["best_epoch"]]

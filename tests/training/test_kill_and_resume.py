@@ -1,4 +1,4 @@
-"""A trial that was killed, four times, gives the numbers of one that was not."""
+"""A pre-training and a fine-tuning, killed at random moments, give the numbers of those that were not."""
 
 import os
 import signal
@@ -6,26 +6,28 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from ecgrepro.training import pretrain, runner
-from tests.training import children, tiny
+from tests.training import tiny
 
 ROOT = Path(__file__).parents[2]
-STEPS = 4
 CODE = """
 import sys
 from pathlib import Path
 from tests.training.children import run_talking
-run_talking(Path(sys.argv[1]), Path(sys.argv[2]), {steps})
+run_talking(*map(Path, sys.argv[1:]))
 """
+#: Each run of the tests draws other moments; more of them at once cost ten seconds each.
+KILLS = int(os.environ.get("ECGREPRO_TEST_KILLS", 1))
+STAGES = {"pretraining": "parent", "fine-tuning": "pretrained"}
 
 
 def start(corpora, folder):
-    command = [sys.executable, "-c", CODE.format(steps=STEPS), str(corpora), str(folder)]
+    command = [sys.executable, "-c", CODE, str(corpora), str(folder)]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
     return subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
@@ -34,7 +36,7 @@ def start(corpora, folder):
 
 def kill_within(corpora, folder, stage, rng):
     """Start, and kill it a random while after a random one of the stage's checkpoints."""
-    lines, wait = int(rng.integers(1, 3)), rng.uniform(0, 0.1)
+    lines, wait = int(rng.integers(1, 3)), rng.uniform(0, 0.05)
     with start(corpora, folder) as running:
         for line in running.stdout:
             lines -= line.startswith(stage)
@@ -47,65 +49,58 @@ def kill_within(corpora, folder, stage, rng):
 
 
 @pytest.fixture(scope="module")
-def both(corpora, workspace, tmp_path_factory):
-    """Stores of the run that was left alone and of the one that was killed, with the two trials."""
-    alone, killed = tmp_path_factory.mktemp("alone"), tmp_path_factory.mktemp("killed")
-    trials = children.to_kill(workspace)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pretrain, "BLOCK", STEPS)
-        runner.run(trials, tiny.open_store(alone), workspace, progress=False)
-    rng = np.random.default_rng(int(os.environ.get("ECGREPRO_TEST_SEED", time.time_ns() % 2**31)))
-    moments = [
-        kill_within(corpora, killed, stage, rng) for stage in ("pretraining", "fine-tuning") for _ in "12"
-    ]
-    print("killed at", moments)  # pytest shows it where a test fails
-    store = tiny.open_store(killed)
-    assert not store.has(trials[1])
-    assert not [path for path in store.results.iterdir() if not store.has(trials[0]) and path.name[0] != "."]
-    with start(corpora, killed) as running:
+def both(corpora, finished, tmp_path_factory):
+    """Results of the runs that were left alone and of those that were killed, by stage; and where and how often."""
+    folder = tmp_path_factory.mktemp("killed")
+    store = tiny.open_store(folder)
+    trials = {stage: finished.trials[name] for stage, name in STAGES.items()}
+    seed = int(os.environ.get("ECGREPRO_TEST_SEED", time.time_ns() % 2**31))
+    rng = np.random.default_rng(seed)
+    kills = [stage for stage in STAGES for _ in range(KILLS)]
+    moments = [kill_within(corpora, folder, stage, rng) for stage in kills]
+    print(f"ECGREPRO_TEST_SEED={seed}, killed at {moments}")  # pytest shows it where a test fails
+    assert not store.has(trials["fine-tuning"])
+    with start(corpora, folder) as running:
         assert running.wait(timeout=240) == 0
-    return tiny.open_store(alone), store, trials
+    return SimpleNamespace(
+        alone={stage: finished.results[name] for stage, name in STAGES.items()}, stores=(finished.store, store),
+        killed={stage: store.results_of(trial.key) for stage, trial in trials.items()}, trials=trials, kills=kills,
+    )  # fmt: skip
 
 
-@pytest.mark.parametrize("which", [0, 1], ids=["pretraining", "fine-tuning"])
-def test_predictions_are_the_same_bit_for_bit(both, which):
-    alone, killed, trials = both
-    ours, expected = (store.results_of(trials[which].key)["predictions"] for store in (killed, alone))
+@pytest.mark.parametrize("stage", STAGES)
+def test_predictions_are_the_same_bit_for_bit(both, stage):
+    ours, expected = both.killed[stage]["predictions"], both.alone[stage]["predictions"]
     pd.testing.assert_frame_equal(ours, expected, check_exact=True)
     logits = [name for name in expected if name.startswith("logit_")]
     assert ours[logits].to_numpy().tobytes() == expected[logits].to_numpy().tobytes()
     assert expected[logits].to_numpy().std() > 0
 
 
-@pytest.mark.parametrize("which", [0, 1], ids=["pretraining", "fine-tuning"])
-def test_histories_are_the_same(both, which):
-    alone, killed, trials = both
-    paths = [store.results / trials[which].key / "history.csv" for store in (killed, alone)]
+@pytest.mark.parametrize("stage", STAGES)
+def test_histories_are_the_same(both, stage):
+    paths = [store.results / both.trials[stage].key / "history.csv" for store in both.stores]
     assert paths[0].read_bytes() == paths[1].read_bytes()
 
 
 def test_weights_are_the_same_bit_for_bit(both):
-    alone, killed, (parent, _) = both
+    parent = both.trials["pretraining"]
     for share in parent.recipe.checkpoints:
-        ours, expected = (dict(np.load(store.weights(parent.key, share))) for store in (killed, alone))
-        assert {name: array.tobytes() for name, array in ours.items()} == {
-            name: array.tobytes() for name, array in expected.items()
-        }
+        expected, ours = (dict(np.load(store.weights(parent.key, share))) for store in both.stores)
+        assert set(ours) == set(expected)
+        assert all(ours[name].tobytes() == expected[name].tobytes() for name in expected)
 
 
-@pytest.mark.parametrize("which", [0, 1], ids=["pretraining", "fine-tuning"])
-def test_the_run_record_says_how_often_it_was_resumed(both, which):
-    alone, killed, trials = both
-    ours, expected = (store.results_of(trials[which].key)["run"] for store in (killed, alone))
-    assert (ours["resumed"], expected["resumed"]) == (2, 0)
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_run_record_says_how_often_it_was_resumed(both, stage):
+    ours, expected = both.killed[stage]["run"], both.alone[stage]["run"]
+    assert expected["resumed"] == 0
+    assert ours["resumed"] == both.kills.count(stage)
     assert ours["frames"] == expected["frames"]
     assert ours["seconds"] > 0
 
 
 def test_nothing_unfinished_is_left(both):
-    alone, killed, trials = both
-    for store in (alone, killed):
-        assert {path.name for path in store.results.iterdir()} == {trial.key for trial in trials}
-        assert not [
-            path for path in store.work.rglob("*") if "partial" in path.name or "checkpoint" in path.name
-        ]
+    store = both.stores[1]
+    assert {path.name for path in store.results.iterdir()} == {trial.key for trial in both.trials.values()}
+    assert not [path for path in store.work.rglob("*") if "partial" in path.name or "checkpoint" in path.name]

@@ -74,22 +74,22 @@ def test_weights_are_kept_at_the_shares_asked_for(finished):
 
 def test_the_history_ends_with_the_pass(finished):
     history = finished.results["parent"]["history"]
-    assert history.step.tolist() == [10, 20]
-    assert history.frames.tolist() == [160, 320]
+    assert history.step.tolist() == list(range(4, 44, 4))
+    assert (history.frames == 16 * history.step).all()
     assert np.isfinite(history.loss).all()
-    assert finished.results["parent"]["run"]["frames"] == 320
+    assert finished.results["parent"]["run"]["frames"] == 640
 
 
 def test_shares_that_fall_on_one_step_are_both_kept(finished):
     key, (first, second, _) = finished.trials["parent"].key, finished.trials["parent"].recipe.checkpoints
-    assert math.ceil(first * 20) == math.ceil(second * 20) == 10
+    assert math.ceil(first * 40) == math.ceil(second * 40) == 20
     assert finished.store.weights(key, first).read_bytes() == finished.store.weights(key, second).read_bytes()
 
 
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
-        ({"batch_size": 1000}, "batch_size: expected at most the frames of one pass; got 1000 of 320"),
+        ({"batch_size": 1000}, "batch_size: expected at most the frames of one pass; got 1000 of 640"),
         ({"held_out_frames": 8}, "batch_size: expected at most the frames of one pass; got 16 of 8"),
         ({"length": 10**6}, "frame length: expected a recording longer than a frame"),
         ({"task": "rhythm"}, "task: expected beat"),

@@ -8,12 +8,14 @@ from ecgrepro.training.trial import FineTuning, Pretraining, Trial
 from ecgrepro.training.workspace import Workspace
 
 PRETRAINING = Pretraining(
-    fs=250.0, length=256, frames_per_patient=64, batch_size=16, shuffle_patients=3, held_out=0.2,
-    held_out_frames=24, checkpoints=(0.46, 0.5, 1.0), mean=0.0, deviation=0.5,
+    fs=250.0, length=256, frames_per_patient=128, batch_size=16, shuffle_patients=3, held_out=0.2,
+    held_out_frames=24, checkpoints=(0.48, 0.5, 1.0), mean=0.0, deviation=0.5,
 )  # fmt: skip
 FINE_TUNING = FineTuning(
-    input=AfInput(fs=25.0, length=256), folds=4, validation=0.2, batch_size=16, epochs=3, patience=2
+    input=AfInput(fs=25.0, length=256), folds=4, validation=0.2, batch_size=16, epochs=6, patience=4
 )
+#: Steps between two checkpoints of pre-training.
+BLOCK = 4
 
 
 def open_workspace(corpora, work):
