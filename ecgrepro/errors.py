@@ -16,7 +16,8 @@ class EcgreproError(Exception):
 
     def __init__(self, where, expected, got, fix):
         self.where, self.expected, self.got, self.fix = str(where), expected, got, fix
-        super().__init__(f"{where}: expected {expected}; got {got}. {fix}")
+        # `got` often quotes a library, whose message may run over several lines: ours is one
+        super().__init__(" ".join(f"{where}: expected {expected}; got {got}. {fix}".split()))
 
 
 class InputError(EcgreproError, ValueError):

@@ -79,6 +79,7 @@ def _run_one(trial, trials, store, workspace, bar, annotate):
         if _done(trial, trials, store):  # by another process, since we last looked
             return True
         workspace.check(trial)
+        bar.set_postfix_str("", refresh=False)
         bar.set_description(str(trial))
         RUN[trial.stage](trial, store, workspace, bar.set_postfix_str, annotate(trial))
         return True
