@@ -1,12 +1,14 @@
 """What tests of several rooms share: small synthetic corpora, and the real recordings where they are at hand."""
 
 import os
+import sys
 import tarfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from ecgrepro import cli
 from ecgrepro.corpora.corpus_writer import CorpusWriter
 from ecgrepro.corpora.ingest import ingest
 from ecgrepro.corpora.record import Record
@@ -77,3 +79,16 @@ def real(tmp_path_factory):
         return folder / name
 
     return unpacked
+
+
+@pytest.fixture
+def ecgrepro(monkeypatch, capsys):
+    """A function from words to (exit status, standard output, standard error) of `ecgrepro WORDS`."""
+
+    def call(*words):
+        monkeypatch.setattr(sys, "argv", ["ecgrepro", *map(str, words)])
+        with pytest.raises(SystemExit) as left:
+            cli.main()
+        return left.value.code or 0, *capsys.readouterr()
+
+    return call
