@@ -157,7 +157,7 @@ def draw_differences(found, *, synthetic=False, margin=0.02):
         ax.grid(axis="x", color="#eeeeee")
     if len(others) > 1:  # one arm needs no key, and has room for none
         axes[0][-1].legend(frameon=False, fontsize="small", loc="lower right")
-    else:
+    if table.empty:
         axes[0][0].set_title("needs the random arm and another one")
     return made
 

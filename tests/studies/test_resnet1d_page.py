@@ -126,6 +126,11 @@ def test_one_arm_alone_has_no_differences_and_no_pretrainings(found):
     assert page.difference_table(pretrained).empty
 
 
+def test_differences_of_two_arms_are_titled_by_their_share_of_labels(found):
+    titles = [ax.get_title() for ax in page.draw_differences(found).axes]
+    assert titles == [f"{share:.0%} of the labels" for share in page.shares(found)]
+
+
 def test_one_seed_still_makes_a_page(found):
     one = only(found, seed=0)
     assert np.isfinite(page.difference_table(one).difference).all()
