@@ -22,8 +22,9 @@ from ecgrepro.training.store import read_results
 #: Scales of the studies whose runs are evidence.
 DESIGNS = {resnet1d.STUDY: resnet1d.SCALES}
 SCALES = ("paper", "colab", "pilot")
-#: Seed of the resampling; part of the rules, so that an interval cannot be drawn again until it pleases.
-RESAMPLING_SEED = 2017
+#: How every interval is drawn: one seed, part of the rules, so that none is drawn again until it pleases; and copies
+#: of a recording together.
+RESAMPLING = {"seed": 2017, "clusters": DUPLICATES}
 
 
 def estimates():
@@ -76,7 +77,11 @@ def fine_tuning(found, arm, labels):
 def predictions(found, arm, labels):
     """Predictions of one arm over all its seeds, as one table; None where it has no run."""
     chosen = fine_tuning(found, arm, labels)
-    return combine_predictions([result["predictions"] for result in chosen]) if chosen else None
+    return _stacked(chosen) if chosen else None
+
+
+def _stacked(runs):
+    return combine_predictions([run["predictions"] for run in runs])
 
 
 def estimate(claim, scale):
@@ -86,14 +91,19 @@ def estimate(claim, scale):
         return count_estimate(claim, json.loads(counts.read_text()), scale) if counts.exists() else None
     if scale not in DESIGNS.get(claim.study, ()):
         return None
-    found = results(claim.study, scale)
     comparison = claim.comparison
     arms = comparison.get("arms") or [comparison["arm"]]
-    runs = [fine_tuning(found, arm, comparison["label_fraction"]) for arm in arms]
-    wanted = sorted(DESIGNS[claim.study][scale].seeds)
+    runs = _all_seeds(claim.study, scale, arms, comparison["label_fraction"])
+    return runs and _measure(claim, scale, results(claim.study, scale), runs)
+
+
+def _all_seeds(study, scale, arms, labels):
+    """Fine-tuning results of each arm by seed: list of lists; None unless every arm has every seed of the scale."""
+    found, wanted = results(study, scale), sorted(DESIGNS[study][scale].seeds)
+    runs = [fine_tuning(found, arm, labels) for arm in arms]
     if any([run["trial"]["seed"] for run in chosen] != wanted for chosen in runs):
         return None
-    return _measure(claim, scale, found, runs)
+    return runs
 
 
 def gains(scale="pilot", reference="random", metric="macro_f1"):
@@ -102,27 +112,23 @@ def gains(scale="pilot", reference="random", metric="macro_f1"):
     Returns an empty list where a run of the scale is missing. Keys: ``arm``, ``labels``, ``estimate``, ``low``,
     ``high`` (95 %, two-level bootstrap), ``n_seeds``, ``n_records``.
     """
-    design, found = DESIGNS[resnet1d.STUDY][scale], results(resnet1d.STUDY, scale)
-    made = []
+    design, made = DESIGNS[resnet1d.STUDY][scale], []
     for share in design.labels:
-        runs = {arm: fine_tuning(found, arm, share) for arm in design.arms}
-        if any(len(chosen) != len(design.seeds) for chosen in runs.values()):
+        runs = _all_seeds(resnet1d.STUDY, scale, design.arms, share)
+        if runs is None:
             return []
-        tables = {arm: predictions(found, arm, share) for arm in design.arms}
-        for arm in (arm for arm in design.arms if arm != reference):
-            result = paired_difference(
-                tables[arm], tables[reference], metric, seed=RESAMPLING_SEED, clusters=DUPLICATES
-            )
+        tables = dict(zip(design.arms, map(_stacked, runs), strict=True))
+        base = tables.pop(reference)
+        for arm, table in tables.items():
+            result = paired_difference(table, base, metric, **RESAMPLING)
             kept = ("estimate", "low", "high", "n_seeds", "n_records")
             made.append({"arm": arm, "labels": share} | {key: getattr(result, key) for key in kept})
     return made
 
 
 def _measure(claim, scale, found, runs):
-    tables = [combine_predictions([run["predictions"] for run in chosen]) for chosen in runs]
-    settings = {"level": LEVELS[claim.rule], "seed": RESAMPLING_SEED, "clusters": DUPLICATES}
-    measure = arm_estimate if len(tables) == 1 else paired_difference
-    result = measure(*tables, claim.comparison["metric"], **settings)
+    measure = arm_estimate if len(runs) == 1 else paired_difference
+    result = measure(*map(_stacked, runs), claim.comparison["metric"], level=LEVELS[claim.rule], **RESAMPLING)
     flat = [run for chosen in runs for run in chosen]
     return Estimate(
         result.estimate, result.low, result.high, result.level, scale,

@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 
-from ecgrepro.corpora.cinc2017 import CLASSES, DUPLICATES
+from ecgrepro.corpora.cinc2017 import CLASSES
 from ecgrepro.evaluation import metrics
 from ecgrepro.evaluation.comparison import arm_estimate, paired_difference
-from ecgrepro.evaluation.predictions import predicted_classes
-from ecgrepro.studies.evidence import RESAMPLING_SEED, fine_tuning, predictions
+from ecgrepro.evaluation.predictions import logit_columns, predicted_classes
+from ecgrepro.studies.evidence import RESAMPLING, fine_tuning, predictions
 from ecgrepro.studies.figures import ARMS, colour, figure
 
 #: Metrics of the page, with how they are called; the first decides.
@@ -18,9 +18,6 @@ METRICS = {
     "macro_f1": "macro F1, four classes", "challenge_f1": "challenge F1, three classes", "f1_N": "F1 normal",
     "f1_A": "F1 AF", "f1_O": "F1 other", "f1_noisy": "F1 noisy",
 }  # fmt: skip
-
-#: As the ledger's estimates are made.
-RESAMPLING = {"seed": RESAMPLING_SEED, "clusters": DUPLICATES}
 DIFFERENCE_COLUMNS = ["labels", "arm", "metric", "difference", "low", "high", "records_low", "records_high", "t_low",
                       "t_high", "t_p", "welch_p", "pooled", "smallest_margin", "seeds", "records"]  # fmt: skip
 PRETRAINING_COLUMNS = ["arm", "seed", "corpus", "frames", "balanced accuracy", "majority class", "seconds"]
@@ -47,13 +44,13 @@ def is_complete(found, scale):
     return have == set(product(scale.arms, scale.seeds, scale.labels))
 
 
-def score_table(found):
-    """Mean over seeds with its 95 % interval, per arm, share of labels and metric: DataFrame."""
+def score_table(found, names=tuple(METRICS)):
+    """Mean over seeds with its 95 % interval, per arm, share of labels and metric of `names`: DataFrame."""
     rows = []
     for share in shares(found):
         for arm in arms(found):
             table = predictions(found, arm, share)
-            for metric in METRICS:
+            for metric in names:
                 made = arm_estimate(table, metric, **RESAMPLING)
                 rows.append({"labels": share, "arm": arm, "metric": metric, "estimate": made.estimate, "low": made.low,
                              "high": made.high, "pooled": made.pooled, "seeds": made.n_seeds,
@@ -109,8 +106,8 @@ def pretraining_table(found):
             continue
         table = result["predictions"]
         for corpus, part in table.groupby(table.record_id.str.split("/").str[0]):
-            n_classes = sum(column.startswith("logit_") for column in part.columns)
-            matrix = metrics.confusion_matrix(part.label.to_numpy(), predicted_classes(part), n_classes)
+            answers = predicted_classes(part)
+            matrix = metrics.confusion_matrix(part.label.to_numpy(), answers, len(logit_columns(part)))
             rows.append({"arm": result["trial"]["arm"], "seed": result["trial"]["seed"], "corpus": corpus,
                          "frames": len(part), "balanced accuracy": metrics.balanced_accuracy(matrix),
                          "majority class": metrics.majority_balanced_accuracy(matrix),
@@ -121,7 +118,7 @@ def pretraining_table(found):
 
 def draw_scores(found, *, synthetic=False):
     """Draw every seed's test macro F1 as a dot, the mean with its interval beside it. Returns the figure."""
-    scores = score_table(found).query("metric == 'macro_f1'")
+    scores = score_table(found, ["macro_f1"])
     runs = run_table(found)
     made, axes = figure(1, len(shares(found)), height=3.0, synthetic=synthetic, sharey=True, squeeze=False)
     for ax, share in zip(axes[0], shares(found), strict=True):
