@@ -30,7 +30,7 @@ def make_corpus(folder):
     ) as writer:
         for patient in range(PATIENTS):
             records = [_segment(f"{patient}_{segment}", str(patient), rng) for segment in range(SEGMENTS)]
-            writer.add(str(patient), (records, None))
+            writer.add(str(patient), records)
         return writer.finish()
 
 

@@ -55,7 +55,7 @@ def make_corpus(tmp_path):
     def make(records, name="made"):
         with CorpusWriter(tmp_path / name, {"data_set": name, "options": {}, "source": name}) as writer:
             for record in records:
-                writer.add(record.record_id, ([record], None))
+                writer.add(record.record_id, [record])
             return writer.finish()
 
     return make

@@ -2,10 +2,11 @@
 
 A corpus folder holds
 
-* ``manifest.json``: source, options, counts per class, checksums, quarantined records with reasons;
-* ``index.parquet``: one row per record (`INDEX_COLUMNS`);
+* ``manifest.json``: source, options, counts per class, sizes and checksums, quarantined records with reasons;
+* ``index.parquet``: one row per record (`INDEX_COLUMNS`), with the SHA-256 of its signal;
 * ``signal-00000.int16`` ...: the leads of all records one after another, each lead contiguous;
-* ``beats.npz``, ``rhythms.npz``: ``positions`` int64 and ``classes`` int8 of all records one after another.
+* ``beats-positions.int64``, ``beats-classes.int8``, and the same for ``rhythms`` and ``quality``: the events of all
+  records one after another.
 """
 
 import json
@@ -14,14 +15,19 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from ecgrepro.errors import InputError
 
-FORMAT = 1
+FORMAT = 2
+#: What a corpus keeps of events, and the prefix of a `Record`'s fields that hold it.
+EVENTS = {"beats": "beat", "rhythms": "rhythm", "quality": "quality"}
 #: `offset` counts int16 values in the record's shard; `*_stop` ends its slice in the event arrays.
 INDEX_COLUMNS = (
-    "record_id", "unit", "patient_id", "label", "fs", "n_samples", "n_leads", "leads", "gain", "baseline",
-    "shard", "offset", "sha256", "beats_start", "beats_stop", "rhythms_start", "rhythms_stop",
+    "record_id", "unit", "patient_id", "label", "codes", "fold", "fs", "n_samples", "n_leads", "leads", "gain",
+    "baseline", "shard", "offset", "sha256",
+    "beats_start", "beats_stop", "rhythms_start", "rhythms_stop", "quality_start", "quality_stop",
 )  # fmt: skip
 
 
@@ -38,7 +44,8 @@ class Corpus:
     manifest : dict
     index : DataFrame, (n_records, len(INDEX_COLUMNS))
     shards : list of int16 memmaps, 1-D
-    beats, rhythms : tuple of (positions int64, classes int8), all records one after another
+    beats, rhythms, quality : tuples of (positions int64, classes int8)
+        Memory-mapped, all records one after another; conventions as in `Record`.
 
     Raises
     ------
@@ -49,14 +56,15 @@ class Corpus:
     def __init__(self, path):
         self.path = Path(path)
         self.manifest = self._read_manifest()
-        paths = sorted(self.path.glob("signal-*.int16"))
-        names = {path.name for path in self.path.iterdir()}
-        missing = sorted(set(self.manifest["checksums"]) - names)
-        if missing:
-            raise InputError(self.path, "every file that manifest.json names", f"no {', '.join(missing)}",
+        found = {path.name: path.stat().st_size for path in self.path.iterdir()}
+        wrong = [f"{name} of {found.get(name, 'no')} bytes" for name, size in self.manifest["files"].items()
+                 if found.get(name) != size]  # fmt: skip
+        if wrong:
+            raise InputError(self.path, "every file that manifest.json names, whole", ", ".join(sorted(wrong)),
                              "Delete the folder and ingest again.")  # fmt: skip
         self.index = pd.read_parquet(self.path / "index.parquet")
-        self.shards = [np.memmap(path, np.int16, "r") for path in paths]
+        shards = sorted(name for name in self.manifest["files"] if name.startswith("signal-"))
+        self.shards = [np.memmap(self.path / name, np.int16, "r") for name in shards]
 
     def _read_manifest(self):
         path = self.path / "manifest.json"
@@ -86,15 +94,23 @@ class Corpus:
 
     @cached_property
     def beats(self):
-        return self._events("beats")
+        return event_arrays(self.path, "beats")
 
     @cached_property
     def rhythms(self):
-        return self._events("rhythms")
+        return event_arrays(self.path, "rhythms")
 
-    def _events(self, kind):
-        with np.load(self.path / f"{kind}.npz") as arrays:
-            return arrays["positions"], arrays["classes"]
+    @cached_property
+    def quality(self):
+        return event_arrays(self.path, "quality")
+
+    def events(self, kind, i):
+        """Events of the i-th record: positions int64 (n_events,), classes int8 (n_events,).
+
+        `kind` is one of `EVENTS`.
+        """
+        row = self.index.iloc[i]
+        return tuple(values[row[f"{kind}_start"] : row[f"{kind}_stop"]] for values in getattr(self, kind))
 
     def signal(self, i):
         """Signal of the i-th record in ADC units: int16 (n_samples, n_leads), a view of the shard."""
@@ -107,13 +123,44 @@ class Corpus:
         row = self.index.iloc[i]
         return (self.signal(i) - np.asarray(row.baseline)) / np.asarray(row.gain)
 
-    def groups(self):
-        """What must stay on one side of a split: patient ids, or the record where the patient is unknown.
+    def groups(self, same=()):
+        """What must stay on one side of a split: patients, or the record where the patient is unknown.
 
-        Returns an object array of str, (n_records,). A record whose signal is an exact copy of an earlier one's
-        takes that one's group.
+        Parameters
+        ----------
+        same : iterable of (str, str)
+            Pairs of record ids that are one recording, as a search for near-duplicates finds them.
+
+        Returns
+        -------
+        object array of str, (n_records,)
+            Records of one patient, exact copies of one signal and pairs of `same` share a group, and so does whatever
+            any of them is linked to; a group is named after its first record's patient or record.
         """
         known = self.index.patient_id.to_numpy() != "unknown"
-        groups = np.where(known, "patient " + self.index.patient_id, "record " + self.index.record_id)
-        first = pd.Series(groups).groupby(self.index.sha256.to_numpy()).transform("first")
-        return first.to_numpy()
+        names = np.where(known, "patient " + self.index.patient_id, "record " + self.index.record_id)
+        place = pd.Series(np.arange(len(self)), index=self.index.record_id)
+        linked = [(place[a], place[b]) for a, b in same]
+        for keys in (pd.Series(names), self.index.sha256):
+            first = keys.map(dict(zip(keys[::-1], range(len(keys) - 1, -1, -1), strict=True)))
+            linked += list(enumerate(first))
+        rows, columns = np.array(linked).T
+        graph = coo_array((np.ones(len(rows), bool), (rows, columns)), (len(self), len(self)))
+        return (
+            pd.Series(names)
+            .groupby(connected_components(graph, directed=False)[1])
+            .transform("first")
+            .to_numpy()
+        )
+
+
+def event_files(kind):
+    """Names of the two files that hold the events of one kind: positions int64, classes int8."""
+    return f"{kind}-positions.int64", f"{kind}-classes.int8"
+
+
+def event_arrays(folder, kind):
+    """Events of one kind of all records, memory-mapped: positions int64 (n_events,), classes int8 (n_events,)."""
+    paths = zip((Path(folder) / name for name in event_files(kind)), (np.int64, np.int8), strict=True)
+    # an empty file cannot be mapped
+    return tuple(np.memmap(path, t, "r") if path.stat().st_size else np.empty(0, t) for path, t in paths)

@@ -28,7 +28,27 @@ class Reader(Protocol):
 
 @dataclass(frozen=True)
 class DataSet:
-    """The card of a data set, as `ecgrepro data list` and `data show` print it."""
+    """The card of a data set, as `ecgrepro data list` and `data show` print it.
+
+    Attributes
+    ----------
+    name, title, url, licence : str
+    non_commercial : bool
+        The licence forbids commercial use: it has to be accepted before anything is fetched.
+    layout : str
+        The publisher's files, as the reader wants to find them.
+    facts : str
+        One line of what it holds.
+    reader : type
+        Called as ``reader(source, **options)``.
+    options : tuple of str
+    classes : str
+        What the recordings are labelled with, in a few words.
+    size : int
+        Bytes to download, as published or summed over its files; 0 where it is not known.
+    records : int
+        Recordings as published; 0 where it is not known.
+    """
 
     name: str
     title: str
@@ -39,3 +59,6 @@ class DataSet:
     facts: str
     reader: type
     options: tuple = ()
+    classes: str = ""
+    size: int = 0
+    records: int = 0

@@ -1,21 +1,28 @@
 """From a publisher's files to a `Corpus`: checked record by record, resumable, nothing dropped in silence.
 
-How a corpus comes to be on disk, whole or not at all, is told in `corpus_writer`.
+How a corpus comes to be on disk, whole or not at all, is told in `corpus_writer`. Several processes read, decode,
+check and hash side by side; one appends what they give, in the publisher's order, so that the corpus is the same
+for any number of processes.
 """
 
+import multiprocessing
 import shutil
 import sys
+from collections import deque
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 from tqdm import tqdm
 
 from ecgrepro.corpora.corpus import Corpus
+from ecgrepro.corpora.corpus_unit import read_unit
 from ecgrepro.corpora.corpus_writer import CorpusWriter, partial_folder
 from ecgrepro.corpora.registry import data_set, open_reader
-from ecgrepro.errors import DiskError, InputError, SettingsError
+from ecgrepro.errors import DiskError, SettingsError
 
 
-def ingest(name, source, out, *, progress=True, **options):
+def ingest(name, source, out, *, progress=True, jobs=1, **options):
     """Ingest a data set into a corpus folder, or open the corpus that is there already.
 
     Parameters
@@ -26,6 +33,8 @@ def ingest(name, source, out, *, progress=True, **options):
         The publisher's files; the corpus folder to make.
     progress : bool
         Show a bar on standard error.
+    jobs : int
+        Processes that read; with 1, this one. Each holds one unit in memory, and one more waits to be written.
     options
         The data set's own (label revision, number of patients).
 
@@ -40,8 +49,8 @@ def ingest(name, source, out, *, progress=True, **options):
     SettingsError
         An unknown data set or option, `out` taken by something else, or an unfinished ingest of another kind.
     DiskError
-        Too little space, told before anything is written; or a disk that filled up meanwhile: what was ingested
-        stays, and the same call goes on from there.
+        Too little space, told before anything is written; a disk that filled up meanwhile, or a process that the
+        machine ended: what was ingested stays, and the same call goes on from there.
     """
     out = Path(out)
     reader = open_reader(name, source, **options)
@@ -52,9 +61,21 @@ def ingest(name, source, out, *, progress=True, **options):
     require_space(out, reader.size())
     with CorpusWriter(out, identity | {"source": Path(source).absolute().name}) as writer:
         missing = [unit for unit in units if unit not in writer.done]
-        for unit in tqdm(missing, desc=f"ingest {name}", unit="unit", disable=not progress, file=sys.stderr):
-            writer.add(unit, _read(reader, unit))
+        if min(_check_jobs(jobs), len(missing)) > 1:
+            ready = _read_side_by_side((name, source, options), missing, min(jobs, len(missing)))
+        else:
+            ready = (read_unit(reader, unit) for unit in missing)
+        for unit in tqdm(
+            ready, f"ingest {name}", len(missing), unit="unit", disable=not progress, file=sys.stderr
+        ):
+            writer.append(unit)
         return writer.finish(data_set(name))
+
+
+def _check_jobs(jobs):
+    if jobs < 1:
+        raise SettingsError("jobs", "a whole number of at least 1", str(jobs), "1 reads in this process.")
+    return jobs
 
 
 def _same(corpus, identity):
@@ -66,11 +87,38 @@ def _same(corpus, identity):
     return corpus
 
 
-def _read(reader, unit):
+def _read_side_by_side(opened, names, jobs):
+    """Yield `CorpusUnit`s in the order of `names`; `opened` is what `open_reader` takes: name, source, options."""
+    # a fresh interpreter per process: one that is forked from a program with threads may hang
+    pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _open, opened)
     try:
-        return reader.read(unit), None
-    except InputError as error:
-        return [], str(error)
+        yield from _in_order(pool, names, jobs + 1)
+    except BrokenProcessPool as error:
+        fix = "What is done stays: run the same command again, with fewer --jobs where memory is short."
+        raise DiskError("ingest", f"{jobs} processes that run to their end", str(error), fix) from error
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _in_order(pool, names, ahead):
+    """Yield results in the order of `names`, at most `ahead` of them begun before they are asked for."""
+    waiting, names = deque(), iter(names)
+    for name in names:
+        waiting.append(pool.submit(_read, name))
+        if len(waiting) == ahead:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
+
+
+def _open(name, source, options):
+    # one reader per process: some hold an open archive, which does not travel
+    global _reader
+    _reader = open_reader(name, source, **options)
+
+
+def _read(unit):
+    return read_unit(_reader, unit)
 
 
 def require_space(path, needed):

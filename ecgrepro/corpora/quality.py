@@ -25,6 +25,7 @@ def check_record(record):
         _check_clipping(record.record_id, name, signal[:, lead])
     _check_events(record.record_id, record.beat_positions, len(signal), "beat")
     _check_events(record.record_id, record.rhythm_positions, len(signal), "rhythm")
+    _check_events(record.record_id, record.quality_positions, len(signal), "quality")
     return record
 
 

@@ -8,6 +8,8 @@ import numpy as np
 BEAT_CLASSES = ("undefined", "normal", "PAC", "aberrated", "PVC")
 #: Rhythm classes in the order of Icentia11k's `rtype` list (position = class).
 RHYTHM_CLASSES = ("null", "end", "noise", "NSR", "AFib", "AFlutter")
+#: Signal quality as BUT QDB grades it (its classes 1, 2, 3), and stretches that nobody graded.
+QUALITY_CLASSES = ("ungraded", "all waves clear", "only QRS reliable", "unusable")
 
 
 def empty_events():
@@ -41,6 +43,14 @@ class Record:
         where the beat *ends*: beat k covers ``(position[k-1], position[k]]``.
     rhythm_positions, rhythm_classes : int64 (n_rhythms,), int8 (n_rhythms,)
         Same for `RHYTHM_CLASSES`, where the corpus has them.
+    codes : tuple of str
+        All statements on the recording as published, each once, in the publisher's order: SCP-ECG acronyms in
+        PTB-XL, SNOMED CT codes in the Challenge 2020/2021 sources. ``()`` where the publisher gives none.
+    fold : int
+        The publisher's own fold, from 1; 0 where none is given.
+    quality_positions, quality_classes : int64 (n_spans,), int8 (n_spans,)
+        Spans of one signal quality: a span ends before sample ``position[k]`` and begins where the one before it
+        ended (the first at sample 0); indices into `QUALITY_CLASSES`. Empty where the corpus has no grades.
     """
 
     record_id: str
@@ -55,6 +65,10 @@ class Record:
     beat_classes: np.ndarray = field(default_factory=lambda: empty_events()[1])
     rhythm_positions: np.ndarray = field(default_factory=lambda: empty_events()[0])
     rhythm_classes: np.ndarray = field(default_factory=lambda: empty_events()[1])
+    codes: tuple = ()
+    fold: int = 0
+    quality_positions: np.ndarray = field(default_factory=lambda: empty_events()[0])
+    quality_classes: np.ndarray = field(default_factory=lambda: empty_events()[1])
 
     def millivolts(self):
         """Return the signal as float64 (n_samples, n_leads) in mV."""

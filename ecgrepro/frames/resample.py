@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from scipy import signal as scipy_signal
 
-from ecgrepro.corpora.corpus import Corpus
+from ecgrepro.corpora.corpus import EVENTS, Corpus
 from ecgrepro.corpora.corpus_writer import CorpusWriter
 from ecgrepro.corpora.ingest import require_space
 from ecgrepro.corpora.record import Record
@@ -88,7 +88,7 @@ def resample_corpus(corpus, fs, out):
     with CorpusWriter(out, identity) as writer:
         for i, record_id in enumerate(corpus.index.record_id):
             if record_id not in writer.done:
-                writer.add(record_id, ([_resampled_record(corpus, i, fs)], None))
+                writer.add(record_id, [_resampled_record(corpus, i, fs)])
         return writer.finish()
 
 
@@ -97,12 +97,9 @@ def _resampled_record(corpus, i, fs):
     values = resample(corpus.signal(i).astype(np.float64), row.fs, fs)
     adc = np.clip(np.rint(values), -32768, 32767).astype(np.int16)
     events = {}
-    for kind, name in (("beats", "beat"), ("rhythms", "rhythm")):
-        positions, classes = getattr(corpus, kind)
-        part = slice(row[f"{kind}_start"], row[f"{kind}_stop"])
-        events[f"{name}_positions"] = np.minimum(np.rint(positions[part] * fs / row.fs), len(adc)).astype(
-            np.int64
-        )
-        events[f"{name}_classes"] = classes[part]
+    for kind, prefix in EVENTS.items():
+        positions, classes = corpus.events(kind, i)
+        moved = np.minimum(np.rint(positions * fs / row.fs), len(adc)).astype(np.int64)
+        events |= {f"{prefix}_positions": moved, f"{prefix}_classes": classes}
     return Record(row.record_id, row.patient_id, adc, np.asarray(row.gain), np.asarray(row.baseline), float(fs),
-                  tuple(row.leads), row.label, **events)  # fmt: skip
+                  tuple(row.leads), row.label, codes=tuple(row.codes), fold=int(row.fold), **events)  # fmt: skip

@@ -1,10 +1,12 @@
 """Running a study at a scale: finds or makes its corpora, describes its trials, runs what is missing."""
 
+import hashlib
+import json
 from pathlib import Path
 
-from ecgrepro import paths
+from ecgrepro import corpora, paths
 from ecgrepro.claims.rules import rule_hashes
-from ecgrepro.corpora.corpus import Corpus
+from ecgrepro.corpora.corpus import FORMAT, Corpus
 from ecgrepro.corpora.ingest import ingest
 from ecgrepro.errors import SettingsError
 from ecgrepro.studies import resnet1d
@@ -81,7 +83,7 @@ def demo_corpora():
     """Make the synthetic recordings once, in the published formats, ingest them, and return the folder."""
     from ecgrepro.corpora.synthetic_writers import write_demo_data
 
-    folder = paths.work() / "demo"
+    folder = paths.work() / "demo" / _demo_key()
     with locked(folder / "lock"):  # of several processes one makes them, the others find them
         if not (folder / "published").exists():
             write_demo_data(folder / "published", **DEMO)
@@ -89,6 +91,14 @@ def demo_corpora():
             if not (folder / "corpora" / name / "manifest.json").exists():
                 ingest(name, folder / "published" / source, folder / "corpora" / name, progress=False)
     return folder / "corpora"
+
+
+def _demo_key():
+    """Eight digits that change with the demo's size, the simulator and the format of a corpus."""
+    digest = hashlib.sha256(json.dumps([DEMO, FORMAT]).encode())
+    for path in sorted(Path(corpora.__file__).parent.glob("synthetic*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:8]
 
 
 def corpus_counts(data=None):

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
-from ecgrepro.corpora.corpus import Corpus
+from ecgrepro.corpora.corpus import FORMAT, Corpus
 from ecgrepro.errors import InputError
 from ecgrepro.frames.af import prepare_corpus
 from ecgrepro.frames.resample import resample_corpus
@@ -69,7 +69,7 @@ def _streams(workspace, names, fs, n_classes):
 def _at_rate(workspace, corpus, fs):
     if (corpus.index.fs == fs).all():
         return corpus
-    folder = workspace.work / "resampled" / f"{corpus.fingerprint[:16]}-{fs:g}Hz"
+    folder = workspace.work / "resampled" / f"{corpus.fingerprint[:16]}-{fs:g}Hz-{FORMAT}"
     with locked(folder.with_suffix(".lock")):  # of several processes one resamples, the others find the copy
         return resample_corpus(corpus, fs, folder)
 

@@ -70,6 +70,35 @@ def test_exact_copies_share_a_group(make_corpus, make_record):
     assert corpus.groups().tolist() == ["record a", "record b", "record a", "record a"]
 
 
+def test_groups_hold_together_whatever_is_linked(make_corpus, make_record):
+    first = make_record("a", "1")
+    # b is a copy of a under another patient's name, so that patient's c belongs to them too
+    corpus = make_corpus([first, make_record("b", "2", signal=first.signal), make_record("c", "2"), make_record("d"),
+                          make_record("e"), make_record("f")])  # fmt: skip
+    groups = corpus.groups(same=[("d", "f")])
+    assert groups.tolist() == ["patient 1"] * 3 + ["record d", "record e", "record d"]
+
+
+def test_codes_folds_and_quality_are_kept(make_corpus, make_record):
+    spans = {"quality_positions": np.array([40, 90]), "quality_classes": np.array([1, 3], np.int8)}
+    corpus = make_corpus([make_record("a", codes=("NORM", "SR"), fold=9), make_record("b", **spans)])
+    assert [list(codes) for codes in corpus.index.codes] == [["NORM", "SR"], []]
+    assert corpus.index.fold.tolist() == [9, 0]
+    assert [values.tolist() for values in corpus.events("quality", 1)] == [[40, 90], [1, 3]]
+    assert len(corpus.events("quality", 0)[0]) == 0
+    assert corpus.manifest["counts"]["codes"] == {"NORM": 1, "SR": 1}
+    assert corpus.manifest["counts"]["folds"] == {"9": 1}
+    assert corpus.manifest["counts"]["quality"] == {"all waves clear": 1, "unusable": 1}
+
+
+def test_a_file_cut_short_is_told(corpora, tmp_path):
+    copy = shutil.copytree(corpora / "cinc2017", tmp_path / "copy")
+    shard = copy / "signal-00000.int16"
+    shard.write_bytes(shard.read_bytes()[:-2])
+    with pytest.raises(InputError, match=r"whole; got signal-00000\.int16 of \d+ bytes"):
+        Corpus(copy)
+
+
 def test_a_folder_without_corpus_is_told(tmp_path):
     with pytest.raises(InputError, match=r"manifest\.json.*got none.*ecgrepro data ingest"):
         Corpus(tmp_path)
@@ -79,7 +108,7 @@ def test_another_format_is_refused(corpora, tmp_path):
     copy = shutil.copytree(corpora / "cinc2017", tmp_path / "copy")
     manifest = json.loads((copy / "manifest.json").read_text())
     (copy / "manifest.json").write_text(json.dumps(manifest | {"format": 99}))
-    with pytest.raises(InputError, match="format 1; got 99"):
+    with pytest.raises(InputError, match="format 2; got 99"):
         Corpus(copy)
 
 
@@ -91,9 +120,9 @@ def test_a_damaged_manifest_is_told(corpora, tmp_path, text):
         Corpus(copy)
 
 
-@pytest.mark.parametrize("name", ["signal-00000.int16", "index.parquet", "beats.npz"])
+@pytest.mark.parametrize("name", ["signal-00000.int16", "index.parquet", "beats-classes.int8"])
 def test_a_lost_file_is_told(corpora, tmp_path, name):
     copy = shutil.copytree(corpora / "cinc2017", tmp_path / "copy")
     (copy / name).unlink()
-    with pytest.raises(InputError, match=f"no {name}"):
+    with pytest.raises(InputError, match=f"{name} of no bytes"):
         Corpus(copy)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from ecgrepro.corpora import corpus_writer
+from ecgrepro.corpora.corpus_unit import CorpusUnit
 from ecgrepro.corpora.corpus_writer import CorpusWriter
 from ecgrepro.errors import DiskError, SettingsError
 
@@ -23,7 +24,7 @@ def write(out, records, stop=None):
     with CorpusWriter(out, IDENTITY) as writer:
         for record in records[:stop]:
             if record.record_id not in writer.done:
-                writer.add(record.record_id, ([record], None))
+                writer.add(record.record_id, [record])
         return writer.finish() if stop is None else writer
 
 
@@ -52,7 +53,8 @@ def test_the_fingerprint_does_not_depend_on_shards(tmp_path, records, monkeypatc
 
 @pytest.mark.parametrize("change", [{"label": "N"}, {"patient_id": "7"}, {"gain": np.array([101.0])}, {"fs": 50.0},
                                     {"baseline": np.ones(1)}, {"beat_positions": np.array([10, 51])},
-                                    {"beat_classes": np.array([1, 3], np.int8)},
+                                    {"beat_classes": np.array([1, 3], np.int8)}, {"codes": ("SR",)}, {"fold": 9},
+                                    {"quality_positions": np.array([50]), "quality_classes": np.array([1], np.int8)},
                                     {"signal": np.arange(100, dtype=np.int16)[:, None]}])  # fmt: skip
 def test_the_fingerprint_depends_on_all_content(tmp_path, records, make_record, change):
     first = {
@@ -81,9 +83,9 @@ def test_a_full_disk_is_told_though_closing_fails_too(tmp_path, records, monkeyp
 
     def fill():
         with CorpusWriter(tmp_path / "out", IDENTITY) as writer:
-            writer.add("r0", (records[:1], None))
+            writer.add("r0", records[:1])
             (writer.partial / "signal-00001.int16").symlink_to("/dev/full")
-            writer.add("r1", (records[1:2], None))
+            writer.add("r1", records[1:2])
 
     with pytest.raises(DiskError, match="a full disk"):
         fill()
@@ -92,7 +94,7 @@ def test_a_full_disk_is_told_though_closing_fails_too(tmp_path, records, monkeyp
 
 def test_two_processes_do_not_write_one_corpus(tmp_path, records):
     with CorpusWriter(tmp_path / "out", IDENTITY) as writer:
-        writer.add("r0", (records[:1], None))
+        writer.add("r0", records[:1])
         with pytest.raises(SettingsError, match="no other process"):
             CorpusWriter(tmp_path / "out", IDENTITY)
     check(write(tmp_path / "out", records), records)
@@ -115,8 +117,8 @@ def test_a_partial_folder_that_lost_something_is_not_trusted(tmp_path, records, 
 
 def test_a_unit_that_could_not_be_read_is_named_with_its_reason(tmp_path, records):
     with CorpusWriter(tmp_path / "out", IDENTITY) as writer:
-        writer.add("r0", (records[:1], None))
-        writer.add("r1", ([], "no such file"))
+        writer.add("r0", records[:1])
+        writer.append(CorpusUnit("r1", quarantined={"r1": "no such file"}))
         corpus = writer.finish()
     assert corpus.manifest["quarantined"] == {"r1": "no such file"}
     assert len(corpus) == 1

@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import multiprocessing
 import os
 import shutil
 import signal
@@ -9,13 +10,15 @@ import subprocess
 import sys
 import time
 from collections import namedtuple
+from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from ecgrepro.corpora import cinc2017, corpus_writer
+from ecgrepro.corpora import cinc2017, corpus_writer, registry
 from ecgrepro.corpora import ingest as ingest_module
 from ecgrepro.corpora.corpus import Corpus
 from ecgrepro.corpora.ingest import ingest, require_space
@@ -99,8 +102,11 @@ def test_the_manifest_says_what_is_there(corpora, published):
 @pytest.mark.parametrize("name", ["cinc2017", "icentia11k"])
 def test_checksums_cover_every_file_and_verify(corpora, name):
     folder = corpora / name
-    checksums = Corpus(folder).manifest["checksums"]
-    assert set(checksums) == {path.name for path in folder.iterdir()} - {"manifest.json"}
+    manifest = Corpus(folder).manifest
+    sizes = {path.name: path.stat().st_size for path in folder.iterdir() if path.name != "manifest.json"}
+    assert manifest["files"] == sizes
+    checksums = manifest["checksums"]
+    assert set(checksums) == {name for name in sizes if not name.startswith("signal-")}
     for path, stated in checksums.items():
         assert hashlib.sha256((folder / path).read_bytes()).hexdigest() == stated
     for row in Corpus(folder).index.itertuples():
@@ -194,14 +200,62 @@ def test_a_kill_before_the_first_line_is_no_hindrance(out, source, corpora):
     same(ingest("cinc2017", source, out, progress=False), Corpus(corpora / "cinc2017"))
 
 
-@pytest.mark.parametrize("name", ["replace", "savez"])
-def test_a_kill_while_finishing_is_no_hindrance(out, source, corpora, monkeypatch, name):
+@pytest.mark.parametrize("place", ["corpus_writer.os.replace", "corpus_summary.hashlib.file_digest"])
+def test_a_kill_while_finishing_is_no_hindrance(out, source, corpora, monkeypatch, place):
     with monkeypatch.context() as patch:
-        module = corpus_writer.os if name == "replace" else corpus_writer.np
-        patch.setattr(module, name, lambda *_, **__: raise_stop())
+        patch.setattr(f"ecgrepro.corpora.{place}", lambda *_, **__: raise_stop())
         with pytest.raises(Stop):
             ingest("cinc2017", source, out, progress=False)
     same(ingest("cinc2017", source, out, progress=False), Corpus(corpora / "cinc2017"))
+
+
+def test_several_processes_make_the_same_corpus(out, source, corpora):
+    made = ingest("cinc2017", source, out, progress=False, jobs=2)
+    same(made, Corpus(corpora / "cinc2017"))
+    assert [shard.tobytes() for shard in made.shards] == [
+        s.tobytes() for s in Corpus(corpora / "cinc2017").shards
+    ]
+
+
+def test_no_process_at_all_is_refused(out, source):
+    with pytest.raises(SettingsError, match="at least 1"):
+        ingest("cinc2017", source, out, progress=False, jobs=0)
+
+
+class _EndsItself:
+    """A reader whose third unit ends the process that reads it, as a machine short of memory does."""
+
+    options: ClassVar[dict] = {}
+
+    def __init__(self, source):
+        self.reader = cinc2017.Reader(source)
+
+    def units(self):
+        return self.reader.units()
+
+    def size(self):
+        return self.reader.size()
+
+    def read(self, unit):
+        if unit == "A00003" and multiprocessing.parent_process():
+            os.kill(os.getpid(), signal.SIGKILL)
+        return self.reader.read(unit)
+
+
+def test_a_process_that_the_machine_ended_is_told_and_nothing_is_lost(out, source, tmp_path, monkeypatch):
+    card = replace(cinc2017.DATA_SET, reader=_EndsItself, options=())
+    # a worker is a fresh interpreter: it finds the reader through this module, not through the registry
+    monkeypatch.setattr(ingest_module, "_open", _open_the_one_that_ends)
+    monkeypatch.setitem(registry.DATA_SETS, "cinc2017", card)
+    with pytest.raises(DiskError, match="fewer --jobs"):
+        ingest("cinc2017", source, out, progress=False, jobs=2)
+    done = len(journal(out).read_text().splitlines()) - 1
+    made = ingest("cinc2017", source, out, progress=False)
+    assert (done <= 2, len(made)) == (True, 80)
+
+
+def _open_the_one_that_ends(name, source, options):
+    ingest_module._reader = _EndsItself(source)
 
 
 @pytest.mark.parametrize("lines", [3, 25])
@@ -286,13 +340,13 @@ def test_a_disk_that_fills_up_is_told_and_the_ingest_goes_on_later(out, source, 
     assert len(units) == 80 - done
 
 
-@pytest.mark.parametrize("place", ["np.savez", "pd.DataFrame.to_parquet", "Path.write_text"])
+@pytest.mark.parametrize("place", ["pyarrow.parquet.ParquetWriter.write_table", "pathlib.Path.write_text"])
 def test_a_disk_that_fills_up_at_the_end_is_told_too(out, source, corpora, monkeypatch, place):
     def full(*_, **__):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(f"ecgrepro.corpora.corpus_writer.{place}", full)
+        patch.setattr(place, full)
         with pytest.raises(DiskError, match="a full disk"):
             ingest("cinc2017", source, out, progress=False)
     assert not out.exists()

@@ -40,10 +40,14 @@ def test_a_demo_makes_its_recordings_and_runs_every_trial(demo):
     assert [(r["trial"]["stage"], r["trial"]["arm"]) for r in found] == [
         ("pretraining", "beat_2048"), ("fine-tuning", "beat_2048")
     ]  # fmt: skip
-    assert {path.name for path in (home / "_work" / "demo" / "corpora").iterdir()} == {
-        "icentia11k",
-        "cinc2017",
-    }
+    (corpora,) = (home / "_work" / "demo").glob("*/corpora")
+    assert {path.name for path in corpora.iterdir()} == {"icentia11k", "cinc2017"}
+
+
+def test_another_simulator_makes_other_recordings(monkeypatch):
+    before = module._demo_key()
+    monkeypatch.setattr(module, "DEMO", module.DEMO | {"seed": 1})
+    assert module._demo_key() != before
 
 
 def test_results_of_a_demo_stay_in_the_working_folder(demo):
@@ -85,7 +89,7 @@ def test_demo_recordings_are_made_once(demo, monkeypatch):
         synthetic_writers, "write_demo_data", lambda *given, **named: pytest.fail("made again")
     )
     before = demo_corpora()
-    assert before == demo[0] / "_work" / "demo" / "corpora"
+    assert [before] == list((demo[0] / "_work" / "demo").glob("*/corpora"))
     assert {name: found["counts"]["records"] for name, found in corpus_counts().items()} == {
         "cinc2017": 160, "icentia11k": 4
     }  # fmt: skip
