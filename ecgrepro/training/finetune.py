@@ -5,7 +5,7 @@ Departure: all randomness is seeded (the original seeds the split alone).
 """
 
 import time
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 
 import keras
 import numpy as np
@@ -15,24 +15,15 @@ from ecgrepro.corpora.cinc2017 import CLASSES
 from ecgrepro.errors import SettingsError
 from ecgrepro.evaluation import metrics
 from ecgrepro.evaluation.predictions import prediction_table
-from ecgrepro.frames.splits import hold_out, stratified_folds
 from ecgrepro.models.catalogue import build
 from ecgrepro.models.resnet1d import HEAD
 from ecgrepro.training import checkpoint, steps
+from ecgrepro.training.parts import split
 from ecgrepro.training.run_record import run_record
 from ecgrepro.training.seeds import derive, make_deterministic
 from ecgrepro.training.workspace import optimiser
 
 CORPUS = "cinc2017"
-
-
-@dataclass(frozen=True)
-class Parts:
-    """Positions of the training, validation and test records, ascending."""
-
-    train: np.ndarray
-    validation: np.ndarray
-    test: np.ndarray
 
 
 def finetune(trial, store, workspace, report=lambda text: None, notes=None):
@@ -68,19 +59,6 @@ def finetune(trial, store, workspace, report=lambda text: None, notes=None):
     checkpoint.restore(model, run["best"])
     ids = workspace.corpus(CORPUS).index.record_id.to_numpy()
     store.commit(trial, run["history"], _predictions(trial, model, inputs, labels, ids, parts), record)
-
-
-def split(trial, labels, groups):
-    """Split the records of a trial; duplicates stay on one side. Returns `Parts`."""
-    recipe = trial.recipe
-    folds = stratified_folds(labels, groups, recipe.folds, recipe.fold_seed)
-    rest, test = np.flatnonzero(folds != trial.fold), np.flatnonzero(folds == trial.fold)
-    kept, held = hold_out(labels[rest], groups[rest], recipe.validation, derive(trial.seed, "split"))
-    train, validation = rest[kept], rest[held]
-    if recipe.labels < 1:
-        _, chosen = hold_out(labels[train], groups[train], recipe.labels, derive(trial.seed, "labels"))
-        train = train[chosen]
-    return Parts(train, validation, test)
 
 
 def start_model(trial, store):

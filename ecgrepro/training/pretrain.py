@@ -18,6 +18,7 @@ from ecgrepro.frames.sampler import FrameSampler
 from ecgrepro.models.catalogue import build
 from ecgrepro.models.resnet1d import HEAD
 from ecgrepro.training import checkpoint, steps
+from ecgrepro.training.parts import split_patients
 from ecgrepro.training.run_record import run_record
 from ecgrepro.training.seeds import derive, make_deterministic
 from ecgrepro.training.workspace import optimiser
@@ -78,16 +79,6 @@ def samplers(trial, workspace):
             raise SettingsError(f"{trial}, batch_size", "at most the frames of one pass", got,
                                 "Take smaller batches, or more frames per patient.")  # fmt: skip
     return train, held_out
-
-
-def split_patients(table, share, seed):
-    """Hold out a share of the patients of each corpus, at least one: two sorted lists of groups."""
-    rng = np.random.default_rng(seed)
-    outside = []
-    for _, part in table.groupby("corpus", sort=True):
-        groups = np.array(sorted(part.group.unique()))
-        outside += sorted(rng.permutation(groups)[: max(1, round(share * len(groups)))])
-    return sorted(set(table.group) - set(outside)), outside
 
 
 def build_pretraining_model(trial, n_classes):

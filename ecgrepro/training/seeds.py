@@ -2,7 +2,6 @@
 
 import random
 
-import keras
 import numpy as np
 
 #: A stream never changes its number, or every result does.
@@ -16,6 +15,8 @@ def derive(seed, purpose):
 
 def make_deterministic(seed):
     """Seed every library's global generator and ask TensorFlow for deterministic kernels."""
+    import keras  # not above: what only splits records, an audit, starts without it
+
     seed = derive(seed, "initialisation")
     if keras.backend.backend() == "jax":
         # Keras' own function would import TensorFlow if it can; JAX has no global generator

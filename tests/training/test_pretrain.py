@@ -5,23 +5,8 @@ import pytest
 
 from ecgrepro.errors import SettingsError
 from ecgrepro.frames.beat import BeatTask
-from ecgrepro.training.pretrain import pretrain, samplers, split_patients
+from ecgrepro.training.pretrain import pretrain, samplers
 from tests.training import tiny
-
-
-def test_every_corpus_holds_patients_out_and_none_is_on_both_sides(workspace):
-    table = workspace.streams(["icentia11k"], 250.0, 5).table
-    two = table.assign(corpus=np.where(table.group.str[-1] < "3", "a", "b"))
-    for seed in range(5):
-        inside, outside = split_patients(two, 0.05, seed)
-        assert not set(inside) & set(outside)
-        assert set(inside) | set(outside) == set(two.group)
-        assert set(two[two.group.isin(outside)].corpus) == {"a", "b"}
-
-
-def test_the_share_of_held_out_patients_is_the_one_asked_for(workspace):
-    table = workspace.streams(["icentia11k"], 250.0, 5).table
-    assert [len(split_patients(table, share, 0)[1]) for share in (0.01, 0.34, 0.5)] == [1, 2, 3]
 
 
 def test_no_held_out_patient_gives_a_training_frame(workspace):
