@@ -10,7 +10,6 @@ import csv
 import io
 import re
 import zipfile
-import zlib
 from collections import Counter
 from pathlib import Path, PurePosixPath
 
@@ -33,8 +32,12 @@ LABEL_FILES = {
     "v2": ("REFERENCE-v2.csv",),
     "v3": ("REFERENCE-v3.csv",),
 }
-_HEADER = re.compile(r"^(?P<name>\S+) 1 (?P<fs>\d+) (?P<length>\d+)")
-_SIGNAL = re.compile(r"^(?P<file>\S+\.mat) 16\+24 (?P<gain>[\d.]+)(?:\((?P<baseline>-?\d+)\))?/mV")
+#: Bytes of a file of the set that are read at most: the longest recording has 36,594, the label files 80,000.
+LARGEST_FILE = 2**20
+_HEADER = re.compile(r"^(?P<name>\S+) 1 (?P<fs>\d{1,6}) (?P<length>\d{1,9})\b")
+_SIGNAL = re.compile(
+    r"^(?P<file>\S+\.mat) 16\+24 (?P<gain>\d{1,9}(?:\.\d{0,30})?)(?:\((?P<baseline>-?\d{1,9})\))?/mV"
+)
 
 
 class _Files:
@@ -61,8 +64,11 @@ class _Files:
             return paths, None
         try:
             opened = zipfile.ZipFile(archive)
-        except zipfile.BadZipFile as error:
-            raise InputError(archive, "a complete zip archive", str(error), "Fetch it again.") from error
+        except (
+            Exception
+        ) as error:  # beside BadZipFile, whatever a damaged directory makes of names and numbers
+            raise InputError(archive, "a complete zip archive", f"{type(error).__name__}: {error}",
+                             "Fetch it again.") from error  # fmt: skip
         inside = {PurePosixPath(name).name: name for name in opened.namelist() if not name.endswith("/")}
         return {name: path for name, path in paths.items() if name.startswith("REFERENCE")} | inside, opened
 
@@ -77,17 +83,23 @@ class _Files:
         if name not in self._paths:
             raise InputError(self.source / name, "the file", "no such file", "Fetch the data set again.")
         place = self._paths[name]
+        size = self._size(place)
+        if size > LARGEST_FILE:
+            raise InputError(self.source / name, f"at most {LARGEST_FILE:,} bytes", f"{size:,}",
+                             "No file of the challenge is so large: fetch it again.")  # fmt: skip
         try:
             return self._zip.read(place) if isinstance(place, str) else place.read_bytes()
-        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-            raise InputError(
-                self.source / name, "a whole file in the zip", str(error), "Fetch it again."
-            ) from error
+        except (
+            Exception
+        ) as error:  # beside BadZipFile and OSError, what zlib and the archive's own fields raise
+            raise InputError(self.source / name, "a whole file", f"{type(error).__name__}: {error}",
+                             "Fetch it again.") from error  # fmt: skip
+
+    def _size(self, place):
+        return self._zip.getinfo(place).file_size if isinstance(place, str) else place.stat().st_size
 
     def sizes(self):
-        if self._zip:
-            return sum(info.file_size for info in self._zip.infolist() if info.filename.endswith(".mat"))
-        return sum(path.stat().st_size for name, path in self._paths.items() if name.endswith(".mat"))
+        return sum(self._size(place) for name, place in self._paths.items() if name.endswith(".mat"))
 
 
 class Reader:
@@ -148,7 +160,11 @@ class Reader:
     def _signal(self, unit, length):
         data = self._files.read(f"{unit}.mat")
         try:
-            values = loadmat(io.BytesIO(data))["val"]
+            if data.startswith(
+                b"MATLAB"
+            ):  # a later one can hold compressed data, and more than its size tells
+                raise ValueError("a later MAT format than v4")
+            values = np.asarray(loadmat(io.BytesIO(data), variable_names=["val"])["val"])
         except Exception as error:  # scipy raises many kinds for a damaged file
             raise InputError(f"{unit}.mat", "a MAT v4 file with `val`",
                              f"{len(data)} bytes, {type(error).__name__}: {error}",
@@ -213,7 +229,10 @@ def parse_labels(data, name):
     InputError
         An empty file, a line of another form, an unknown class, a record named twice.
     """
-    rows = [row for row in csv.reader(io.StringIO(data.decode("utf-8-sig", "replace"))) if row]
+    try:
+        rows = [row for row in csv.reader(io.StringIO(data.decode("utf-8-sig", "replace"))) if row]
+    except csv.Error as error:
+        raise InputError(name, "a CSV file", str(error), "Fetch the label file again.") from error
     if rows and rows[0][-1] not in CLASSES and not re.match(r"A\d{5}$", rows[0][0]):
         rows = rows[1:]  # v2 as shipped by some mirrors has a header row
     unknown = sorted({",".join(row)[:40] for row in rows if len(row) != 2 or row[1] not in CLASSES})
@@ -237,4 +256,6 @@ DATA_SET = DataSet(
     facts="8,528 records, 300 Hz, 9 to 61 s, 1 lead; labels N, A, O, ~ in revisions v0, v2, v3; no patient ids.",
     reader=Reader,
     options=("labels",),
+    classes="normal (N), atrial fibrillation (A), other rhythm (O), too noisy (~)",
+    records=8_528,
 )

@@ -72,7 +72,7 @@ class Corpus:
             partial = self.path.with_name(self.path.name + ".partial").exists()
             raise InputError(self.path, "an ingested corpus (manifest.json)",
                              "an unfinished ingest" if partial else "none",
-                             "Run `ecgrepro data ingest NAME --source DIR --out DIR`.")  # fmt: skip
+                             "Run `ecgrepro data ingest NAME`.")  # fmt: skip
         try:
             manifest = json.loads(path.read_text())
             found = manifest["format"]

@@ -44,10 +44,11 @@ class DataSet:
     options : tuple of str
     classes : str
         What the recordings are labelled with, in a few words.
-    size : int
-        Bytes to download, as published or summed over its files; 0 where it is not known.
     records : int
         Recordings as published; 0 where it is not known.
+    patients_from : str
+        The data set whose patient ids these are, its own unless named here. Ids of two data sets can be compared only
+        where this is the same.
     """
 
     name: str
@@ -60,5 +61,9 @@ class DataSet:
     reader: type
     options: tuple = ()
     classes: str = ""
-    size: int = 0
     records: int = 0
+    patients_from: str = ""
+
+    def __post_init__(self):
+        if not self.patients_from:
+            object.__setattr__(self, "patients_from", self.name)

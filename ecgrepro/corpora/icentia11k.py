@@ -15,6 +15,7 @@ annotated samples are the R peaks themselves (median offset 0 ms), i.e. the RR i
 made, and MIT-BIH's R-peak annotations share the convention as they are.
 """
 
+import reprlib
 from pathlib import Path
 
 import numpy as np
@@ -85,7 +86,9 @@ class Reader:
         fields = read_signal(path)
         del fields["comments"]
         # the publisher wrote no annotation file where there was nothing to write
-        samples, symbols, notes = read_events(path) if path.with_suffix(".atr").exists() else _NO_ANNOTATIONS
+        samples, symbols, notes = _NO_ANNOTATIONS
+        if path.with_suffix(".atr").exists():
+            samples, symbols, notes = read_events(path, n_samples=len(fields["signal"]))
         beats = beats_from_symbols(samples, symbols, BEAT_CODES)
         rhythms = rhythm_ends(samples, notes)
         return [Record(unit, path.parent.name[1:], beat_positions=beats[0], beat_classes=beats[1],
@@ -121,7 +124,8 @@ def to_adc(millivolts):
     The gain of the PhysioNet release is used where it reproduces the floats to a hundredth of a unit, else
     the one that fills int16 with headroom, so that no precision that the file holds is lost.
     """
-    scaled = np.asarray(millivolts, np.float64) * GAIN
+    with np.errstate(over="ignore"):  # to infinity, which the headroom below then takes care of
+        scaled = np.asarray(millivolts, np.float64) * GAIN
     if np.abs(scaled).max(initial=0) < 32767 and np.abs(scaled - np.rint(scaled)).max(initial=0) < 0.01:
         return np.rint(scaled).astype(np.int16), GAIN
     gain = 32000 / np.abs(millivolts).max(initial=1e-9)
@@ -155,7 +159,7 @@ def flatten(labels, key, n_classes, path):
     arrays = [_indices(values) for values in arrays] if isinstance(arrays, (list, tuple)) else []
     if len(arrays) != n_classes or any(values is None for values in arrays):
         raise InputError(
-            path, f"a dict with `{key}`, a list of {n_classes} arrays of sample indices", str(labels)[:80],
+            path, f"a dict with `{key}`, a list of {n_classes} arrays of sample indices", reprlib.repr(labels)[:80],
             "This is not the torrent's label layout: fetch the patient again.",
         )  # fmt: skip
     positions = np.concatenate(arrays)
@@ -165,9 +169,14 @@ def flatten(labels, key, n_classes, path):
 
 
 def _indices(values):
+    # lists within lists would be unfolded, however often each is in another
+    if isinstance(values, (list, tuple)) and not all(
+        isinstance(value, (int, np.integer)) for value in values
+    ):
+        return None
     try:
         values = np.asarray(values)
-    except ValueError:  # lists of different lengths
+    except (ValueError, OverflowError):  # bytes, numbers beyond 64 bits
         return None
     # an empty array may be of any type
     return values.astype(np.int64).ravel() if values.dtype.kind in "iu" or values.size == 0 else None
@@ -233,4 +242,7 @@ DATA_SET = DataSet(
     facts="11,000 patients, 250 Hz, 1 lead, up to 50 segments of 1,048,577 samples per patient.",
     reader=Reader,
     options=("patients",),
+    classes="beats: normal, PAC, PVC, undefined (the torrent: aberrated too); rhythm: sinus, AFib, AFlutter",
+    # segments of the PhysioNet release
+    records=541_794,
 )

@@ -59,7 +59,8 @@ class WfdbBeatReader:
         """Read one recording; rhythm spans are not kept, since the beat task does not use them."""
         fields = read_signal(self.source / unit)
         del fields["comments"]
-        samples, symbols, _ = read_events(self.source / unit, self.extension)
+        n_samples = len(fields["signal"])
+        samples, symbols, _ = read_events(self.source / unit, self.extension, n_samples=n_samples)
         positions, classes = beats_from_symbols(samples, symbols, BEAT_CODES)
         return [Record(unit, self.patient(unit), beat_positions=positions, beat_classes=classes, **fields)]
 
@@ -80,4 +81,6 @@ DATA_SET = DataSet(
     layout="a folder with NNN.hea, NNN.dat (format 212) and NNN.atr",
     facts="48 records of 47 people, 30 min, 360 Hz, 2 leads; beats annotated at the R peak.",
     reader=Reader,
+    classes="beats: normal, PAC, aberrated, PVC, undefined",
+    records=48,
 )

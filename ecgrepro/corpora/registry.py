@@ -1,11 +1,10 @@
 """The table of data sets. To add one: write its file beside this one, name its card here."""
 
-from ecgrepro.corpora import cinc2017, icentia11k, mitbih_arrhythmia, svdb
+from ecgrepro.corpora import butqdb, challenge, cinc2017, icentia11k, mitbih_arrhythmia, nstdb, ptbxl, svdb
 from ecgrepro.errors import SettingsError
 
-DATA_SETS = {
-    module.DATA_SET.name: module.DATA_SET for module in (cinc2017, icentia11k, mitbih_arrhythmia, svdb)
-}
+_MODULES = (cinc2017, icentia11k, mitbih_arrhythmia, svdb, ptbxl, butqdb, nstdb)
+DATA_SETS = {card.name: card for card in [*(module.DATA_SET for module in _MODULES), *challenge.DATA_SETS]}
 
 
 def data_set(name):

@@ -4,6 +4,9 @@ An ordinary `pickle.load` runs whatever the file names. This one looks every glo
 names (how NumPy rebuilds arrays and scalars) and answers with stand-ins of its own, so a pickle can only say
 "an array of numbers". None of NumPy's objects is handed out: `numpy.ndarray` could be laid over any memory, and
 the state of a `numpy.dtype` can turn a type of numbers into one of objects, that is, of addresses.
+
+Python's own implementation in Python does the reading, not the one in C: that one allocates what a length or an
+index in the file says before it looks whether the file goes on (ten bytes are enough to fill any memory).
 """
 
 import gzip
@@ -11,16 +14,20 @@ import io
 import pickle
 import re
 import zlib
+from functools import partial
 
 import numpy as np
 
 from ecgrepro.errors import InputError
 
 _LONGEST_MESSAGE = 200
+#: Largest unpacked file in bytes; a published patient (50 segments of 1,048,577 samples in 64 bits) has 4.2e8.
+LARGEST = 2**30
+_AT_ONCE = 2**20
 
 
 class _Maker:
-    """A function that a pickle may call but not alter (a pickle's state sets attributes of plain functions)."""
+    """A function that a pickle may call."""
 
     __slots__ = ("_make",)
 
@@ -29,9 +36,6 @@ class _Maker:
 
     def __call__(self, *args):
         return self._make(*args)
-
-    def __setstate__(self, state):
-        raise pickle.UnpicklingError("a state for a function")
 
 
 class _Dtype:
@@ -110,7 +114,11 @@ for _core in ("numpy.core", "numpy._core"):
     _ALLOWED[f"{_core}.numeric", "_frombuffer"] = _Maker(_from_buffer)
 
 
-class _Unpickler(pickle.Unpickler):
+class _Unpickler(pickle._Unpickler):
+    """Reads the operations that plain containers, numbers, text and arrays need; the others have no use here."""
+
+    dispatch = dict(pickle._Unpickler.dispatch)
+
     def find_class(self, module, name):
         if (module, name) not in _ALLOWED:
             raise pickle.UnpicklingError(f"the forbidden object {module}.{name}")
@@ -118,6 +126,58 @@ class _Unpickler(pickle.Unpickler):
 
     def persistent_load(self, pid):
         raise pickle.UnpicklingError("a persistent id")
+
+    def _top(self, *kinds):
+        value = self.stack[-1]
+        if type(value) not in kinds:
+            raise pickle.UnpicklingError(f"an operation on a {type(value).__name__} that it has no use for")
+        return value
+
+    def load_reduce(self):
+        args = self._top(tuple)
+        self.stack.pop()
+        self.stack[-1] = self._top(_Maker)(*args)
+
+    def load_build(self):
+        state = self.stack.pop()
+        self._top(_Array, _Dtype).__setstate__(state)
+
+    def load_append(self):
+        value = self.stack.pop()
+        self._top(list).append(value)
+
+    def load_appends(self):
+        items = self.pop_mark()
+        self._top(list).extend(items)
+
+    def load_setitem(self):
+        value, key = self.stack.pop(), self.stack.pop()
+        self._top(dict)[key] = value
+
+    def load_setitems(self):
+        items = self.pop_mark()
+        self._top(dict).update(zip(items[::2], items[1::2], strict=True))
+
+    def load_bytearray8(self):
+        # protocol 5's form of an array's bytes; inherited, it fills memory of the stated length with zeros first
+        self.append(bytearray(self.read(int.from_bytes(self.read(8), "little"))))
+
+
+for _name in ("reduce", "build", "append", "appends", "setitem", "setitems", "bytearray8"):
+    _Unpickler.dispatch[getattr(pickle, _name.upper())[0]] = getattr(_Unpickler, f"load_{_name}")
+for _name in (
+    "additems",
+    "inst",
+    "obj",
+    "newobj",
+    "newobj_ex",
+    "ext1",
+    "ext2",
+    "ext4",
+    "persid",
+    "binpersid",
+):
+    del _Unpickler.dispatch[getattr(pickle, _name.upper())[0]]
 
 
 def loads(data, where="pickle"):
@@ -141,7 +201,7 @@ def loads(data, where="pickle"):
         Any other object, an array of objects, or a damaged pickle; nothing that it names was called.
     """
     try:
-        return _plain_arrays(_Unpickler(io.BytesIO(data)).load())
+        return _plain_arrays(_Unpickler(io.BytesIO(data)).load(), {})
     except Exception as error:  # a hostile pickle can raise anything
         raise InputError(
             where, "a pickle of numpy arrays of numbers in lists, tuples and dicts",
@@ -150,26 +210,42 @@ def loads(data, where="pickle"):
         ) from error  # fmt: skip
 
 
-def _plain_arrays(value):
+def _plain_arrays(value, done):
+    # a pickle can hold one list twice in each of many lists: what is done once is not done again
+    if id(value) not in done:
+        done[id(value)] = _plain(value, done)
+    return done[id(value)]
+
+
+def _plain(value, done):
     if isinstance(value, np.ndarray):
         return value.view(np.ndarray)
     if isinstance(value, (list, tuple)):
-        return type(value)(_plain_arrays(item) for item in value)
+        return type(value)(_plain_arrays(item, done) for item in value)
     if isinstance(value, dict):
-        return {key: _plain_arrays(item) for key, item in value.items()}
+        return {key: _plain_arrays(item, done) for key, item in value.items()}
     if isinstance(value, (_Maker, _Dtype)):
         raise pickle.UnpicklingError("a function or a type instead of a value")
     return value
 
 
 def load_gzip(path):
-    """Read ``gzip(pickle(...))`` as Icentia11k's torrent ships it; see `loads`."""
+    """Read ``gzip(pickle(...))`` of at most `LARGEST` bytes as Icentia11k's torrent ships it; see `loads`."""
     try:
         with gzip.open(path, "rb") as file:
-            data = file.read()
+            # read in pieces: memory follows what the file holds
+            data = b"".join(iter(partial(_piece, file, path), b""))
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(
             path, "a complete gzip file", f"{type(error).__name__}: {error}",
             "Fetch the file again: it is truncated or damaged.",
         ) from error  # fmt: skip
     return loads(data, path)
+
+
+def _piece(file, path):
+    if file.tell() > LARGEST:
+        raise InputError(
+            path, f"at most {LARGEST:,} bytes when unpacked", "more", "No published patient is so large."
+        )
+    return file.read(_AT_ONCE)

@@ -22,4 +22,6 @@ DATA_SET = DataSet(
     layout="a folder with NNN.hea, NNN.dat (format 212) and NNN.atr",
     facts="78 records, 30 min, 128 Hz, 2 leads; rich in premature atrial beats; no patient ids, no rhythms.",
     reader=Reader,
+    classes="beats: normal, PAC, PVC, undefined",
+    records=78,
 )

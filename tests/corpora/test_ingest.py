@@ -379,7 +379,7 @@ def test_a_wrong_folder_leaves_nothing(tmp_path, name):
 
 def test_an_unknown_data_set_or_option_is_refused(source, out):
     with pytest.raises(SettingsError, match="cinc2017, icentia11k, mitbih_arrhythmia, svdb"):
-        ingest("ptbxl", source, out)
+        ingest("cinc2018", source, out)
     with pytest.raises(SettingsError, match=r"options among \['labels'\].*patients"):
         open_reader("cinc2017", source, patients=3)
     assert not out.parent.exists()

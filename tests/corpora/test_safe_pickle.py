@@ -5,6 +5,8 @@ import os
 import pickle
 import struct
 import subprocess
+import tracemalloc
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -235,3 +237,29 @@ def test_a_damaged_gzip_file_is_told(tmp_path, damage):
 
 def test_a_length_beyond_all_memory_is_refused():
     refused(b"\x80\x05\x96" + struct.pack("<Q", 1 << 62) + b".")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"\x80\x03B\xff\xff\xff\x7f.", b"\x80\x05\x96" + (2**32).to_bytes(8, "little") + b".",
+     b"\x80\x02Nr\xff\xff\xff\x07.", b"\x80\x04\x8d" + (2**40).to_bytes(8, "little") + b"."],
+    ids=["bytes", "changeable bytes", "a place in the memory of objects", "text"],
+)  # fmt: skip
+def test_a_length_in_a_pickle_is_no_memory(data):
+    tracemalloc.start()
+    with suppress(InputError):
+        safe_pickle.loads(data)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2**20
+
+
+def test_a_gzip_file_is_not_unpacked_beyond_the_largest_patient(tmp_path, monkeypatch):
+    monkeypatch.setattr(safe_pickle, "LARGEST", 2**20)
+    (tmp_path / "x.pkl.gz").write_bytes(gzip.compress(bytes(2**26)))
+    tracemalloc.start()
+    with pytest.raises(InputError, match=r"x\.pkl\.gz: expected at most 1,048,576 bytes"):
+        safe_pickle.load_gzip(tmp_path / "x.pkl.gz")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2**23
