@@ -12,8 +12,9 @@ The formats are the publisher's own, so that the readers of the real data read t
   has no ``a`` (aberrated beat), though the converter provides for it; here it is written, or a class of the
   torrent layout would be lost.
 
-CinC 2017 is written by `synthetic_cinc2017`. Patients and records are consumed one at a time, so memory stays
-small; how a folder appears whole or not at all is told in `synthetic_folder`.
+CinC 2017 is written by `synthetic_cinc2017`, the other layouts by the modules named after them. Patients and
+records are consumed one at a time, so memory stays small; how a folder appears whole or not at all is told in
+`synthetic_folder`.
 """
 
 import gzip
@@ -25,8 +26,13 @@ import wfdb
 
 from ecgrepro.corpora.record import BEAT_CLASSES, RHYTHM_CLASSES
 from ecgrepro.corpora.synthetic import simulate_holter
+from ecgrepro.corpora.synthetic_butqdb import RECORDINGS, quality_cases, write_butqdb
+from ecgrepro.corpora.synthetic_challenge import write_challenge
 from ecgrepro.corpora.synthetic_cinc2017 import handheld_records, write_cinc2017
 from ecgrepro.corpora.synthetic_folder import check_positive, fresh_folder
+from ecgrepro.corpora.synthetic_nstdb import write_nstdb
+from ecgrepro.corpora.synthetic_ptbxl import write_ptbxl
+from ecgrepro.corpora.synthetic_sites import GEORGIA, PTBXL, site_cases
 
 #: Samples of a published Icentia11k segment, about 70 minutes.
 SEGMENT_SAMPLES = 1_048_577
@@ -40,6 +46,16 @@ icentia11k_torrent/  layout of the Academic Torrents release of Icentia11k
 icentia11k_wfdb/     layout of the PhysioNet release of Icentia11k, the same recordings
 cinc2017/            layout of the PhysioNet/CinC Challenge 2017 training set
 """
+#: What README says of the layouts that `write_demo_data` adds when asked for all.
+MORE_README = """ptbxl/               layout of PTB-XL 1.0.3
+challenge2021/georgia/, challenge2021/ptb-xl/
+                     layout of two sources of the PhysioNet/CinC Challenge 2020/2021; the second holds the
+                     recordings of ptbxl/ again, as the published one does
+butqdb/              layout of the Brno University of Technology ECG Quality Database
+nstdb/               layout of the MIT-BIH Noise Stress Test Database
+"""
+#: Rare statements are raised to this share of the twelve-lead recordings of a demo.
+DEMO_LEAST_SHARE = 0.04
 
 
 def holter_patients(seed, patients, segments, n_samples=SEGMENT_SAMPLES):
@@ -148,9 +164,10 @@ def _rhythm_notes(record):
 
 
 def write_demo_data(
-    destination, *, patients=24, segments=2, samples=65_536, records=240, seed=0, progress=None
-):
-    """Write synthetic data in all three layouts below one folder, with a README that says what it is.
+    destination, *, patients=24, segments=2, samples=65_536, records=240, seed=0, progress=None,
+    all_layouts=False, twelve_lead_records=60, quality_seconds=60,
+):  # fmt: skip
+    """Write synthetic data in the layouts below one folder, with a README that says what it is.
 
     Parameters
     ----------
@@ -163,11 +180,18 @@ def write_demo_data(
     seed : int
     progress : callable, optional
         Called as ``progress(name, done, total)`` after each patient or record.
+    all_layouts : bool
+        Write those of PTB-XL, the Challenge 2021, BUT QDB and NSTDB too; the bytes of the others stay the same.
+    twelve_lead_records : int
+        Recordings of each twelve-lead source.
+    quality_seconds : int
+        Length of the recordings of BUT QDB and NSTDB in s, 10 at least.
 
     Returns, Raises
         As `write_icentia11k_torrent`; SettingsError too for a number below 1 or too short segments.
     """
-    check_positive(patients=patients, segments=segments, samples=samples, records=records)
+    check_positive(patients=patients, segments=segments, samples=samples, records=records,
+                   twelve_lead_records=twelve_lead_records, quality_seconds=quality_seconds)  # fmt: skip
 
     def told(name, items, total):
         for done, item in enumerate(items, 1):
@@ -180,5 +204,26 @@ def write_demo_data(
             name = f"icentia11k_{name}"
             write(folder / name, told(name, holter_patients(seed, patients, segments, samples), patients))
         write_cinc2017(folder / "cinc2017", told("cinc2017", handheld_records(seed, records), records), seed)
-        (folder / "README.txt").write_text(README, "ascii")
+        if all_layouts:
+            _write_twelve_leads(folder, told, twelve_lead_records, seed)
+            _write_quality(folder, told, quality_seconds, seed)
+        (folder / "README.txt").write_text(README + MORE_README * all_layouts, "ascii")
     return Path(destination)
+
+
+def _write_twelve_leads(folder, told, records, seed):
+    def cases(name, site):
+        return told(name, site_cases(site, seed, records, DEMO_LEAST_SHARE), records)
+
+    (folder / "challenge2021").mkdir()
+    write_ptbxl(folder / "ptbxl", cases("ptbxl", PTBXL), seed)
+    write_challenge(folder / "challenge2021/georgia", cases("georgia", GEORGIA), "georgia", seed)
+    again = cases("challenge_ptbxl", PTBXL)
+    write_challenge(folder / "challenge2021/ptb-xl", again, "challenge_ptbxl", seed)
+
+
+def _write_quality(folder, told, seconds, seed):
+    cases = told("butqdb", quality_cases(seed, seconds), len(RECORDINGS))
+    write_butqdb(folder / "butqdb", cases, seed)
+    for _ in told("nstdb", [write_nstdb(folder / "nstdb", seed, seconds)], 1):
+        pass

@@ -13,7 +13,8 @@ import pytest
 import wfdb
 from scipy.io import loadmat
 
-from ecgrepro.corpora import cinc2017, icentia11k
+from ecgrepro.corpora import butqdb, challenge, cinc2017, icentia11k, nstdb, ptbxl
+from ecgrepro.corpora.quality import check_record
 from ecgrepro.corpora.synthetic import simulate_handheld, simulate_holter
 from ecgrepro.corpora.synthetic_cinc2017 import (
     EARLIER_LABELS,
@@ -75,6 +76,37 @@ def test_demo_reports_progress(demo, told):
     assert told[PATIENTS - 1] == ("icentia11k_torrent", PATIENTS, PATIENTS)
     assert told[-1] == ("cinc2017", RECORDS, RECORDS)
     assert len(told) == 2 * PATIENTS + RECORDS
+
+
+ALL = {"patients": 1, "segments": 1, "samples": 1000, "records": 1}
+
+
+def test_all_layouts_are_added_on_request_and_change_nothing_else(tmp_path):
+    told = []
+    few = write_demo_data(tmp_path / "few", **ALL, seed=3)
+    everything = write_demo_data(
+        tmp_path / "all", **ALL, seed=3, all_layouts=True, twelve_lead_records=8, quality_seconds=12,
+        progress=lambda *step: told.append(step),
+    )  # fmt: skip
+    before, after = digests(few), digests(everything)
+    assert {name for name in before if before[name] != after[name]} == {"README.txt"}
+    names = ("ptbxl", "challenge2021/georgia", "challenge2021/ptb-xl", "butqdb", "nstdb")
+    readme = (everything / "README.txt").read_text()
+    assert all(f"{name}/" in readme for name in names)
+    readers = (
+        ptbxl.Reader(everything / "ptbxl"),
+        ptbxl.Reader(everything / "ptbxl", fs=500),
+        challenge.Reader("georgia", everything / "challenge2021"),
+        challenge.Reader("challenge_ptbxl", everything / "challenge2021"),
+        butqdb.Reader(everything / "butqdb"),
+        nstdb.Reader(everything / "nstdb"),
+    )
+    assert [len(reader.units()) for reader in readers] == [8, 8, 8, 8, 12, 15]
+    for reader in readers:
+        check_record(reader.read(reader.units()[0])[0])
+    assert ("georgia", 8, 8) in told
+    assert ("butqdb", 12, 12) in told
+    assert told[-1] == ("nstdb", 1, 1)
 
 
 def test_same_seed_gives_the_same_bytes(demo, tmp_path):
@@ -294,7 +326,9 @@ def test_an_interrupted_write_leaves_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["patients", "segments", "samples", "records"])
+@pytest.mark.parametrize(
+    "name", ["patients", "segments", "samples", "records", "twelve_lead_records", "quality_seconds"]
+)
 def test_impossible_numbers_are_named(tmp_path, name):
     with pytest.raises(SettingsError) as caught:
         write_demo_data(tmp_path / "out", **{name: 0})
