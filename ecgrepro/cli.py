@@ -8,22 +8,20 @@ from typing import Annotated
 
 import typer
 
+from ecgrepro.cli_data import JsonOption, data
 from ecgrepro.errors import EcgreproError, SettingsError
 
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Does transfer learning help ECG classification, and by how much? Fetches nothing by itself; every "
-    "result lies under results/, everything that can be made again under _work/.",
+    help="Does transfer learning help ECG classification, and by how much? Downloads only where told to "
+    "(`data fetch`); every result lies under results/, everything that can be made again under _work/.",
 )
-data = typer.Typer(no_args_is_help=True, help="Data sets: list them, look at one, ingest one.")
 app.add_typer(data, name="data")
 
 #: What the machine refuses and a person can mend: rights, a read-only or full disk, a file where a folder is meant.
 MACHINE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR)
-
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
 @app.command("demo-data")
@@ -36,8 +34,11 @@ def demo_data(
     ] = 65_536,
     records: Annotated[int, typer.Option(help="Hand-held recordings.")] = 240,
     seed: Annotated[int, typer.Option(help="Same seed, same bytes.")] = 2017,
+    all_layouts: Annotated[
+        bool, typer.Option("--all-layouts", help="PTB-XL, two Challenge sources, BUT QDB and NSTDB too.")
+    ] = False,
 ):
-    """Write synthetic ECG in the published formats: Icentia11k (torrent and PhysioNet layout) and CinC 2017."""
+    """Write synthetic ECG in the published formats: Icentia11k (two layouts), CinC 2017, on request all others."""
     from ecgrepro.corpora.synthetic_writers import write_demo_data
 
     def say(name, done, total):
@@ -45,65 +46,9 @@ def demo_data(
             typer.echo(f"{name}: {total} written", err=True)
 
     write_demo_data(directory, patients=patients, segments=segments, samples=samples, records=records, seed=seed,
-                    progress=say)  # fmt: skip
+                    all_layouts=all_layouts, progress=say)  # fmt: skip
     typer.echo(f"Wrote synthetic recordings to {directory}. Next: ecgrepro data ingest cinc2017 "
                f"--source {directory}/cinc2017 --out DATA/cinc2017")  # fmt: skip
-
-
-@data.command("list")
-def data_list():
-    """Name the data sets that can be ingested."""
-    from ecgrepro.corpora.registry import DATA_SETS
-
-    for card in DATA_SETS.values():
-        typer.echo(f"{card.name:20} {card.title}")
-    typer.echo("\n`ecgrepro data show NAME` tells where to get one, in which layout, under which licence.")
-
-
-@data.command("show")
-def data_show(name: Annotated[str, typer.Argument(help="A name from `ecgrepro data list`.")]):
-    """Show where a data set comes from, its licence, and the layout that is read."""
-    from ecgrepro.corpora.registry import data_set
-
-    card = data_set(name)
-    for key in ("title", "url", "licence", "layout", "facts"):
-        typer.echo(f"{key:12} {getattr(card, key)}")
-    typer.echo(f"{'options':12} {', '.join('--' + option for option in card.options) or 'none'}")
-    if card.non_commercial:
-        typer.echo(f"{'note':12} Not for commercial use: nothing that holds its recordings may be passed on.")
-
-
-@data.command("ingest")
-def data_ingest(
-    name: Annotated[str, typer.Argument(help="A name from `ecgrepro data list`.")],
-    source: Annotated[Path, typer.Option(help="The publisher's files, as `data show` describes them.")],
-    out: Annotated[Path, typer.Option(help="Corpus folder to make; runs use DATA/NAME.")],
-    labels: Annotated[
-        str | None, typer.Option(help="cinc2017: label revision v0, v2 or v3 (default v3).")
-    ] = None,
-    patients: Annotated[int | None, typer.Option(help="icentia11k: only the first so many patients.")] = None,
-    as_json: JsonOption = False,
-):
-    """Check every record and write a corpus: resumable, atomic, bad records set aside with their reason."""
-    from ecgrepro.corpora.ingest import ingest
-
-    options = {"labels": labels, "patients": patients}
-    given = {key: value for key, value in options.items() if value is not None}
-    manifest = ingest(name, source, out, **given).manifest
-    typer.echo(json.dumps(manifest, indent=1) if as_json else describe(manifest))
-
-
-def describe(manifest):
-    """Say a manifest's counts in a few lines."""
-    counts = manifest["counts"]
-    lines = [f"{manifest['data_set']} {manifest['options'] or ''}".strip(), f"records {counts['records']:,}"]
-    for kind in ("labels", "beats", "rhythms"):
-        found = {name: count for name, count in counts[kind].items() if name}
-        if found:
-            lines.append(f"{kind} " + ", ".join(f"{name} {count:,}" for name, count in found.items()))
-    lines.append(f"quarantined {len(manifest['quarantined'])}")
-    lines += [f"  {record}: {reason}" for record, reason in list(manifest["quarantined"].items())[:20]]
-    return "\n".join([*lines, f"fingerprint {manifest['fingerprint'][:16]}"])
 
 
 @app.command("run")

@@ -23,3 +23,13 @@ def work():
 def results(scale, study):
     """Folder of a study's results: committed for real recordings, in the working folder for a demo."""
     return (work() if scale == "demo" else home()) / "results" / scale / study
+
+
+def published():
+    """Folder of the publishers' files as `ecgrepro data fetch` leaves them, one folder per data set."""
+    return work() / "published"
+
+
+def data():
+    """Folder of ingested corpora that commands use unless told otherwise, one folder per data set."""
+    return work() / "data"

@@ -5,17 +5,100 @@ import shutil
 
 import pytest
 
+from ecgrepro.corpora.fetch_files import Fetched
+from ecgrepro.corpora.registry import DATA_SETS
 from tests.command_line import refused
 
 
-def test_data_sets_are_listed(ecgrepro):
-    status, out, _ = ecgrepro("data", "list")
+def test_data_sets_are_listed_with_licence_size_classes_and_state(ecgrepro, corpora, tmp_path):
+    status, out, _ = ecgrepro("data", "list", "--data", corpora, "--published", tmp_path)
     assert status == 0
-    for name in ("cinc2017", "icentia11k", "mitbih_arrhythmia", "svdb"):
-        assert f"\n{name} " in f"\n{out}"
+    blocks = {block.split()[0]: block for block in out.split("\n\n")}
+    assert set(DATA_SETS) < set(blocks)
+    assert "8,528 recordings" in blocks["cinc2017"]
+    assert "atrial fibrillation (A)" in blocks["cinc2017"]
+    assert "here: not fetched; cinc2017: 80 recordings ingested" in blocks["cinc2017"]
+    assert "GB" in blocks["icentia11k"]
+    assert "not for commercial use" in blocks["icentia11k"]
+    assert "weights and predictions" in blocks["class_report"]
 
 
-@pytest.mark.parametrize("name", ["cinc2017", "icentia11k", "mitbih_arrhythmia", "svdb"])
+def test_the_list_can_be_json(ecgrepro, corpora, tmp_path):
+    _, out, _ = ecgrepro("data", "list", "--json", "--data", corpora, "--published", tmp_path)
+    rows = {row["name"]: row for row in json.loads(out)}
+    assert rows["svdb"]["state"] == "not fetched"
+    assert rows["ptbxl"]["options"] == ["fs", "version"]
+
+
+def test_an_unfinished_ingest_and_a_damaged_corpus_are_listed_as_such(ecgrepro, corpora, tmp_path):
+    copy = shutil.copytree(corpora / "cinc2017", tmp_path / "cinc2017-labelsv2")
+    (copy / "index.parquet").unlink()
+    (tmp_path / "cinc2017.partial").mkdir()
+    _, out, _ = ecgrepro("data", "show", "cinc2017", "--data", tmp_path, "--published", tmp_path)
+    assert "cinc2017: ingest not finished" in out
+    assert "cinc2017-labelsv2: index.parquet of no bytes" in out
+
+
+def test_a_licence_that_forbids_commercial_use_has_to_be_accepted(ecgrepro, tmp_path):
+    words = ("data", "fetch", "icentia11k", "--to", tmp_path / "made", "--patients", 2)
+    refused(ecgrepro(*words), "NonCommercial", "ecgrepro data fetch icentia11k --accept-licence")
+    assert not (tmp_path / "made").exists()
+
+
+@pytest.mark.parametrize(("words", "parts"), [
+    (["cinc2018"], ["expected one of cinc2017", "got 'cinc2018'"]),
+    (["svdb", "--patients", "3"], ["patients: expected none, svdb is fetched whole"]),
+    (["ptbxl", "--with", "records50"], ["extra: expected parts among"]),
+    (["class_report", "--drive-id", "best.h5"], ["--drive-id: expected FILE=ID; got best.h5"]),
+])  # fmt: skip
+def test_a_fetch_that_cannot_be_meant_is_refused(ecgrepro, tmp_path, words, parts):
+    refused(ecgrepro("data", "fetch", *words, "--to", tmp_path / "made"), *parts)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_was_fetched_is_said(ecgrepro, tmp_path, monkeypatch):
+    asked = {}
+
+    def fake(name, folder, **given):
+        asked.update(given, name=name, folder=folder)
+        return Fetched(folder, 3, 2, 2_000_000, 2_000_000, 4.0)
+
+    monkeypatch.setattr("ecgrepro.corpora.fetch.fetch", fake)
+    status, out, _ = ecgrepro(
+        "data", "fetch", "ptbxl", "--with", "records500", "--to", tmp_path / "p", "--jobs", 2
+    )
+    assert status == 0
+    assert "3 files, 2 of them new (2.0 MB in 4.0 s, 0.5 MB/s)" in out
+    assert (asked["name"], asked["folder"], asked["extra"], asked["jobs"]) == (
+        "ptbxl", tmp_path / "p", ("records500",), 2
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("words", "place"), [
+    (["fetch", "svdb"], "ecgrepro.corpora.fetch.fetch"), (["ingest", "svdb"], "ecgrepro.corpora.ingest.ingest"),
+])  # fmt: skip
+def test_a_stopped_command_says_how_to_go_on(ecgrepro, monkeypatch, words, place):
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(place, stop)
+    status, out, err = ecgrepro("data", *words)
+    assert (status, out) == (130, "")
+    assert "Run the same command: it goes on where it stopped." in err
+
+
+def test_ingest_looks_where_fetch_puts_things(ecgrepro, published, tmp_path, monkeypatch):
+    monkeypatch.setenv("ECGREPRO_HOME", str(tmp_path))
+    shutil.copytree(published / "cinc2017", tmp_path / "_work" / "published" / "cinc2017")
+    assert ecgrepro("data", "ingest", "cinc2017")[0] == 0
+    assert ecgrepro("data", "ingest", "cinc2017", "--labels", "v2", "--jobs", 1)[0] == 0
+    assert {path.name for path in (tmp_path / "_work" / "data").iterdir()} == {
+        "cinc2017",
+        "cinc2017-labelsv2",
+    }
+
+
+@pytest.mark.parametrize("name", DATA_SETS)
 def test_a_data_set_shows_source_licence_and_layout(ecgrepro, name):
     status, out, _ = ecgrepro("data", "show", name)
     assert status == 0
