@@ -70,9 +70,9 @@ def what_supplies_it(claim):
     if claim.command is not None:
         return claim.command
     if claim.rule == "count":
-        return "; ".join(
-            f"ecgrepro data ingest {name} --source DIR --out DIR" for name in claim.requires["corpora"]
-        )
+        names = claim.requires["corpora"]
+        steps = [f"ecgrepro data {step} {name}" for name in names for step in ("fetch", "ingest")]
+        return " && ".join([*steps, "ecgrepro run data --scale pilot"])
     return f"ecgrepro run {claim.study} --scale paper"
 
 

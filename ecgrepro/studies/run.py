@@ -18,7 +18,10 @@ from ecgrepro.training.workspace import Workspace
 #: Studies that train, by name; each module has `SCALES` and `trials`.
 STUDIES = {"resnet1d": resnet1d}
 #: Size of the synthetic demo data: enough for every arm to learn something within a minute or two.
-DEMO = {"patients": 24, "segments": 2, "samples": 65_536, "records": 240, "seed": 2017}
+DEMO = {"patients": 24, "segments": 2, "samples": 65_536, "records": 240, "seed": 2017, "all_layouts": True}
+#: Folder of the demo data that each corpus is ingested from.
+DEMO_SOURCES = {"icentia11k": "icentia11k_wfdb", "cinc2017": "cinc2017", "ptbxl": "ptbxl", "georgia": "challenge2021",
+                "challenge_ptbxl": "challenge2021", "butqdb": "butqdb", "nstdb": "nstdb"}  # fmt: skip
 
 
 def run_study(study, scale="demo", *, data=None, progress=True, **overrides):
@@ -29,7 +32,8 @@ def run_study(study, scale="demo", *, data=None, progress=True, **overrides):
     study : str
     scale : {"demo", "pilot", "colab", "paper"}
     data : str or Path, optional
-        Folder of ingested corpora, one sub-folder each, named as in the registry; a demo makes its own.
+        Folder of ingested corpora, one sub-folder each, named as in the registry; ``_work/data`` unless given.
+        A demo makes its own.
     overrides
         See `ecgrepro.studies.scale.configure`.
 
@@ -54,16 +58,14 @@ def run_study(study, scale="demo", *, data=None, progress=True, **overrides):
 def open_workspace(scale, data=None):
     """Open the corpora a scale needs; the error names the one that is missing or another, and how to get it."""
     names = (*scale.pretraining_corpora, "cinc2017")
-    if scale.name == "demo":
-        folder = demo_corpora()
-    elif data is None:
+    folder = demo_corpora() if scale.name == "demo" else Path(data or paths.data())
+    missing = [name for name in names if not (folder / name / "manifest.json").exists()]
+    if missing:
         raise SettingsError(
-            f"scale {scale.name}", "`data`, a folder of ingested corpora", "none",
-            f"Ingest {', '.join(names)} with `ecgrepro data ingest NAME --source DIR --out DATA/NAME`, "
-            "then give `-p data=DATA`.",
+            f"scale {scale.name}", f"the corpora {', '.join(names)} in {folder}", f"no {', '.join(missing)}",
+            "For each: `ecgrepro data fetch NAME`, then `ecgrepro data ingest NAME`; for corpora that lie elsewhere "
+            "give `-p data=DATA`.",
         )  # fmt: skip
-    else:
-        folder = Path(data)
     workspace = Workspace(tuple((name, folder / name) for name in names), paths.work())
     for name in names:
         found = workspace.corpus(name).manifest["data_set"]
@@ -87,8 +89,9 @@ def demo_corpora():
     with locked(folder / "lock"):  # of several processes one makes them, the others find them
         if not (folder / "published").exists():
             write_demo_data(folder / "published", **DEMO)
-        for name, source in (("icentia11k", "icentia11k_wfdb"), ("cinc2017", "cinc2017")):
-            if not (folder / "corpora" / name / "manifest.json").exists():
+        for name, source in DEMO_SOURCES.items():
+            made = (folder / "corpora" / name / "manifest.json").exists()
+            if not made and (folder / "published" / source).exists():
                 ingest(name, folder / "published" / source, folder / "corpora" / name, progress=False)
     return folder / "corpora"
 

@@ -33,7 +33,7 @@ class Workspace:
         if name not in paths:
             raise InputError(
                 f"corpus {name}", f"one of {', '.join(paths) or 'none'}", "no such corpus",
-                f"Run `ecgrepro data ingest {name} --source DIR --out DIR` and name the folder.",
+                f"Run `ecgrepro data fetch {name}` and `ecgrepro data ingest {name}`, or name the folder.",
             )  # fmt: skip
         if name not in self._cache:
             self._cache[name] = Corpus(paths[name])

@@ -46,8 +46,11 @@ def test_claim_not_run_says_what_is_missing_and_which_command_supplies_it():
     found = row(rows, NAME)
     assert found["missing"] == "real data: cinc2017, icentia11k; budget weimann_conrad_2021"
     assert found["command"] == "ecgrepro run resnet1d --scale paper"
-    assert row(rows, "DA-17v-v3")["command"] == "ecgrepro data ingest cinc2017 --source DIR --out DIR"
-    assert row(rows, "SL-sizes")["command"] == ""
+    assert row(rows, "DA-17v-v3")["command"] == (
+        "ecgrepro data fetch cinc2017 && ecgrepro data ingest cinc2017 && ecgrepro run data --scale pilot"
+    )
+    assert "ecgrepro data fetch georgia" in row(rows, "SL-sizes")["command"]
+    assert row(rows, "DA-17v-v1")["command"] == ""
 
 
 def test_replaced_part_is_what_a_level_claim_is_missing():

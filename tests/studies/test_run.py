@@ -5,7 +5,7 @@ import pytest
 
 from ecgrepro.claims.rules import rule_hashes
 from ecgrepro.corpora.ingest import ingest
-from ecgrepro.errors import InputError, SettingsError
+from ecgrepro.errors import SettingsError
 from ecgrepro.studies import run as module
 from ecgrepro.studies.resnet1d import SCALES
 from ecgrepro.studies.run import corpus_counts, demo_corpora, open_workspace, run_study
@@ -110,14 +110,13 @@ def test_unknown_settings_are_refused_before_anything_is_made(home):
 
 
 def test_real_scales_need_a_folder_of_corpora_and_say_how_to_get_it(home):
-    with pytest.raises(
-        SettingsError, match="scale pilot: expected `data`.*mitbih_arrhythmia, svdb, cinc2017.*-p data=DATA"
-    ):
+    words = "scale pilot: expected the corpora mitbih_arrhythmia, svdb, cinc2017 in .*data fetch NAME.*-p data=DATA"
+    with pytest.raises(SettingsError, match=words):
         run_study("resnet1d", "pilot")
 
 
 def test_a_corpus_that_is_missing_is_named(home, corpora):
-    with pytest.raises(InputError, match="mitbih_arrhythmia: expected an ingested corpus .*got none"):
+    with pytest.raises(SettingsError, match="got no mitbih_arrhythmia, svdb"):
         open_workspace(SCALES["pilot"], corpora)
 
 
