@@ -8,7 +8,7 @@ discovery, arXiv:1910.09570 (2019). Two published layouts, told apart by their f
   AFib, AFlutter);
 * PhysioNet: ``pNN/pNNNNN/pNNNNN_sMM.{hea,dat,atr}``, beats ``Q N S a V``, runs of beats in one rhythm opened by
   ``(N``, ``(AFIB``, ``(AFL`` and closed by ``)``; null, end and noise do not exist there, and a segment without
-  any mark has no ``.atr``.
+  any mark has no ``.atr``. Segments that were saved without their folders are read as well.
 
 Both documents of the torrent call an index the *end* of its beat. In the published WFDB segment p00000_s00 the
 annotated samples are the R peaks themselves (median offset 0 ms), i.e. the RR interval ends there: no shift is
@@ -57,9 +57,7 @@ class Reader:
         self.source = Path(source)
         self.options = {} if patients is None else {"patients": _at_least_one(patients)}
         names = sorted({path.name[:5] for path in self.source.glob("*_batched*.pkl.gz")})
-        torrent = {name: self.source / f"{name}_batched.pkl.gz" for name in names}
-        folders = sorted(path for path in self.source.glob("p[0-9][0-9]/p[0-9]*") if path.is_dir())
-        found = torrent or {path.name: path for path in folders}
+        found = {name: [self.source / f"{name}_batched.pkl.gz"] for name in names} or _segments(self.source)
         if not found:
             raise InputError(
                 self.source,
@@ -67,9 +65,9 @@ class Reader:
                 "neither" if self.source.is_dir() else "no such folder",
                 "Give the folder that holds the patients.",
             )
-        chosen = dict(list(found.items())[: self.options.get("patients")])
-        self._read = self._read_torrent if torrent else self._read_physionet
-        self._files = chosen if torrent else _segments(chosen.values())
+        chosen = [path for patient in list(found)[:patients] for path in found[patient]]
+        self._read = self._read_torrent if names else self._read_physionet
+        self._files = {path.name[:5] if names else path.name: path for path in chosen}
 
     def units(self):
         return list(self._files)
@@ -91,7 +89,7 @@ class Reader:
             samples, symbols, notes = read_events(path, n_samples=len(fields["signal"]))
         beats = beats_from_symbols(samples, symbols, BEAT_CODES)
         rhythms = rhythm_ends(samples, notes)
-        return [Record(unit, path.parent.name[1:], beat_positions=beats[0], beat_classes=beats[1],
+        return [Record(unit, unit[1:].split("_")[0], beat_positions=beats[0], beat_classes=beats[1],
                        rhythm_positions=rhythms[0], rhythm_classes=rhythms[1], **fields)]  # fmt: skip
 
     def _read_torrent(self, unit, path):
@@ -226,10 +224,18 @@ def _at_least_one(patients):
     return patients
 
 
-def _segments(folders):
-    """Name to path without suffix of every segment that has a header or a signal; one may lack the other."""
-    files = (path for folder in folders for path in folder.iterdir() if path.suffix in (".hea", ".dat"))
-    return {path.name: path for path in sorted({path.with_suffix("") for path in files})}
+def _segments(source):
+    """Patient to paths without suffix of the segments that have a header or a signal; one may lack the other."""
+    folders = sorted(path for path in source.glob("p[0-9][0-9]/p[0-9]*") if path.is_dir())
+    patients = {folder.name: _stems(folder.iterdir()) for folder in folders}
+    if not patients:
+        for path in _stems(source.glob("p[0-9]*_s[0-9]*")):
+            patients.setdefault(path.name.split("_")[0], []).append(path)
+    return patients
+
+
+def _stems(paths):
+    return sorted({path.with_suffix("") for path in paths if path.suffix in (".hea", ".dat")})
 
 
 DATA_SET = DataSet(

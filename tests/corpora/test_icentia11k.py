@@ -253,3 +253,16 @@ def test_real_annotations_lie_on_the_r_peak(real, tmp_path):
     windows = corpus.signal(0)[inside[:, None] + np.arange(-25, 26), 0].astype(float)
     offsets = np.abs(windows - np.median(windows, axis=1, keepdims=True)).argmax(axis=1) - 25
     assert np.median(np.abs(offsets)) == 0
+
+
+def test_segments_saved_without_their_folders_are_read(published, tmp_path):
+    source = published / "icentia11k_wfdb"
+    for path in source.glob("p00/p0000[01]/*"):
+        shutil.copy(path, tmp_path)
+    flat, whole = (icentia11k.Reader(folder, patients=1) for folder in (tmp_path, source))
+    assert flat.units() == whole.units() == ["p00000_s00", "p00000_s01"]
+    for unit in flat.units():
+        (one,), (other,) = flat.read(unit), whole.read(unit)
+        assert one.patient_id == other.patient_id == "00000"
+        np.testing.assert_array_equal(one.signal, other.signal)
+    assert len(icentia11k.Reader(tmp_path).units()) == 4
