@@ -11,20 +11,32 @@ from hypothesis import strategies as st
 
 from ecgrepro.corpora import wfdb_files
 from ecgrepro.corpora.wfdb_files import read_header, read_signal
-from ecgrepro.corpora.wfdb_samples import checksums, unpack_212
+from ecgrepro.corpora.wfdb_samples import checksums, read_samples
 from ecgrepro.errors import InputError, SettingsError
 from tests.corpora.wfdb_folder import change_header, same_as_wfdb, write_mat, write_record
 
 
 @settings(max_examples=100, deadline=None, derandomize=True)
-@given(st.binary(max_size=99))
-def test_format_212_is_unpacked_as_signal_5_defines_it(data):
+@given(st.binary(min_size=2, max_size=99), st.data())
+def test_format_212_is_unpacked_as_signal_5_defines_it(tmp_path_factory, data, draw):
     expected = []
     for place in range(0, len(data) - 1, 3):
         low, middle, high = (*data[place : place + 3], 0)[:3]
         expected += [low + 256 * (middle & 15), high + 256 * (middle >> 4)]
     expected = [value - 4096 if value > 2047 else value for value in expected[: 2 * len(data) // 3]]
-    assert unpack_212(np.frombuffer(data, np.uint8)).tolist() == expected
+    file = tmp_path_factory.getbasetemp() / "r.dat"
+    file.write_bytes(b"before" + data)
+    start = draw.draw(st.integers(0, len(expected) - 1))
+    stop = draw.draw(st.integers(start + 1, len(expected)))
+    assert read_samples(file, 212, 6, start, stop).tolist() == expected[start:stop]
+
+
+@pytest.mark.parametrize("number", [16, 212])
+@pytest.mark.parametrize("n_bytes", [0, 1, 100, 100_001])
+def test_a_file_that_became_shorter_is_told(tmp_path, number, n_bytes):
+    (tmp_path / "r.dat").write_bytes(bytes(n_bytes))
+    with pytest.raises(InputError, match=r"r\.dat.*shorter"):
+        read_samples(tmp_path / "r.dat", number, 0, 0, 2 * n_bytes + 3)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (511, 3), (512, 1), (1025, 12), (3000, 2)])
