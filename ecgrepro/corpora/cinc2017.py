@@ -26,6 +26,15 @@ CLASSES = ("N", "A", "O", "~")
 PUBLISHED_COUNTS = {"v0": (5154, 771, 2557, 46), "v2": (5050, 738, 2456, 284), "v3": (5076, 758, 2415, 279)}
 #: Exact copies among the recordings (same signal, other name): what is drawn or split goes together.
 DUPLICATES = {"A01176": "A00227", "A03123": "A02656"}
+#: The same recordings again, each more than once in the set with other gains or filtering (transferred several times, it
+#: seems) and partly under other labels; no publication lists them. Found by this project's search for near-duplicates
+#: (`ecgrepro data audit`), correlation above .99 over the whole length, and looked at one by one.
+COPIES = (
+    ("A00227", "A01176", "A01925", "A03242", "A03717"),
+    ("A02656", "A03123", "A03530"),
+    ("A00385", "A01980"),
+    ("A00124", "A03032"),
+)
 #: File names of each revision. `REFERENCE.csv` is v2 inside the zip and v3 on the web page: see `_read_labels`.
 LABEL_FILES = {
     "v0": ("REFERENCE-v0.csv", "REFERENCE-v1-original.csv"),

@@ -9,12 +9,13 @@ import hashlib
 import json
 import os
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from ecgrepro.corpora.cinc2017 import CLASSES
+from ecgrepro.corpora.cinc2017 import CLASSES, COPIES
 from ecgrepro.corpora.ingest import require_space
 from ecgrepro.errors import InputError
 from ecgrepro.frames.resample import resample
@@ -107,6 +108,23 @@ def _write(corpus, how, path, progress):
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def recording_groups(corpus, copies="near"):
+    """What must stay on one side of a split of CinC 2017: object array of str, (n_records,).
+
+    Parameters
+    ----------
+    corpus : Corpus
+    copies : {"near", "exact"}
+        Whether recordings with the same samples are kept together, or those that are the same but changed
+        (`COPIES`) as well.
+    """
+    if copies == "exact":
+        return corpus.groups()
+    present = set(corpus.index.record_id)
+    found = ([record for record in group if record in present] for group in COPIES)
+    return corpus.groups(same=[pair for group in found for pair in pairwise(group)])
 
 
 def class_indices(corpus):

@@ -11,7 +11,7 @@ from sklearn.tree import DecisionTreeClassifier
 from ecgrepro.corpora.cinc2017 import CLASSES
 from ecgrepro.evaluation.intervals import record_bootstrap
 from ecgrepro.evaluation.metrics import confusion_matrix, get_metric
-from ecgrepro.frames.af import class_indices
+from ecgrepro.frames.af import class_indices, recording_groups
 from ecgrepro.frames.splits import stratified_folds
 from ecgrepro.training.trial import FineTuning
 
@@ -38,7 +38,7 @@ def length_only(corpus, recipe=None):
         the best that one class for all recordings reaches.
     """
     recipe = recipe or FineTuning()
-    labels, groups = class_indices(corpus), corpus.groups()
+    labels, groups = class_indices(corpus), recording_groups(corpus)
     folds = stratified_folds(labels, groups, recipe.folds, recipe.fold_seed)
     seconds = (corpus.index.n_samples / corpus.index.fs).to_numpy()
     found = predict_from_length(seconds, labels, folds)

@@ -5,7 +5,7 @@ import math
 from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 
 from ecgrepro.errors import SettingsError
-from ecgrepro.training.trial import FineTuning, Pretraining
+from ecgrepro.training.trial import FineTuning, Pretraining, describe_recipe
 
 NAMES = ("demo", "pilot", "colab", "paper")
 
@@ -161,4 +161,4 @@ def declares(scale, result):
 
 
 def _same(described, recipe):
-    return recipe is not None and described == json.loads(json.dumps(asdict(recipe)))
+    return recipe is not None and described == json.loads(json.dumps(describe_recipe(recipe)))

@@ -12,7 +12,7 @@ import pandas as pd
 
 from ecgrepro.corpora.ptbxl_tables import fold_group
 from ecgrepro.corpora.registry import data_set
-from ecgrepro.frames.af import class_indices
+from ecgrepro.frames.af import class_indices, recording_groups
 from ecgrepro.studies import resnet1d
 from ecgrepro.training.parts import split, split_patients
 from ecgrepro.training.seeds import derive
@@ -148,7 +148,7 @@ def resnet1d_splits(workspace, scale="pilot"):
     """Yield the splits of every pre-training and fine-tuning trial of study `resnet1d`."""
     settings, cinc = resnet1d.SCALES[scale], workspace.corpus("cinc2017")
     sources = [workspace.corpus(name) for name in settings.pretraining_corpora]
-    labels, groups = class_indices(cinc), cinc.groups()
+    labels, groups = class_indices(cinc), recording_groups(cinc, settings.fine_tuning.copies)
     everything = make_split("pre-training, all", *((corpus, np.arange(len(corpus))) for corpus in sources))
     for trial in resnet1d.trials(settings, workspace):
         if isinstance(trial.recipe, Pretraining):

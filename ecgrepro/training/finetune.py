@@ -15,6 +15,7 @@ from ecgrepro.corpora.cinc2017 import CLASSES
 from ecgrepro.errors import SettingsError
 from ecgrepro.evaluation import metrics
 from ecgrepro.evaluation.predictions import prediction_table
+from ecgrepro.frames.af import recording_groups
 from ecgrepro.models.catalogue import build
 from ecgrepro.models.resnet1d import HEAD
 from ecgrepro.training import checkpoint, steps
@@ -47,7 +48,7 @@ def finetune(trial, store, workspace, report=lambda text: None, notes=None):
     trial.check()
     make_deterministic(trial.seed)
     inputs, labels = workspace.af(CORPUS, trial.recipe.input)
-    parts = split(trial, labels, workspace.corpus(CORPUS).groups())
+    parts = split(trial, labels, recording_groups(workspace.corpus(CORPUS), trial.recipe.copies))
     model = start_model(trial, store)
     run = _resume(trial, store, model)
     while not finished(run, trial.recipe):

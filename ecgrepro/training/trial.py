@@ -86,6 +86,9 @@ class FineTuning:
         Cap, and epochs without a lower validation loss after which training stops (published: 200, 50).
     select : {"macro_f1", "loss"}
         What picks the checkpoint on the validation records: the class report's and the original's default.
+    copies : {"near", "exact"}
+        Which copies of a recording stay on its side of a split: see `ecgrepro.frames.af.recording_groups`. The original
+        lets copies fall on both sides.
     """
 
     input: AfInput = AfInput()
@@ -98,6 +101,18 @@ class FineTuning:
     patience: int = 50
     select: str = "macro_f1"
     optimiser: Adam = Adam()
+    copies: str = "near"
+
+
+def describe_recipe(recipe):
+    """Settings of a recipe as plain dicts and lists.
+
+    One that was added later is left out at the value that all earlier runs had, so that their keys stay.
+    """
+    described = asdict(recipe)
+    if described.get("copies") == "exact":
+        del described["copies"]
+    return described
 
 
 @dataclass(frozen=True)
@@ -137,7 +152,7 @@ class Trial:
 
     def to_dict(self):
         """Description as plain dicts and lists, with the recipe's kind under ``stage``."""
-        return asdict(self) | {"stage": self.stage}
+        return asdict(self) | {"recipe": describe_recipe(self.recipe), "stage": self.stage}
 
     @property
     def stage(self):
@@ -194,6 +209,7 @@ def _fine_tuning_demands(trial, recipe):
     names = [name for name, _ in trial.corpora]
     yield "corpora", names, "cinc2017", names == ["cinc2017"]
     yield "select", recipe.select, "macro_f1 or loss", recipe.select in ("macro_f1", "loss")
+    yield "copies", recipe.copies, "near or exact", recipe.copies in ("near", "exact")
     yield "labels", recipe.labels, "a share above 0, at most 1", 0 < recipe.labels <= 1
     yield "fold", trial.fold, f"0 to {recipe.folds - 1}", 0 <= trial.fold < recipe.folds
     yield "epochs", recipe.epochs, "at least 1", recipe.epochs >= 1

@@ -10,7 +10,7 @@ from ecgrepro.corpora.cinc2017 import CLASSES
 from ecgrepro.corpora.corpus import Corpus
 from ecgrepro.errors import DiskError, InputError
 from ecgrepro.frames import af
-from ecgrepro.frames.af import AfInput, class_indices, prepare, prepare_corpus
+from ecgrepro.frames.af import AfInput, class_indices, prepare, prepare_corpus, recording_groups
 from ecgrepro.frames.resample import resample
 
 
@@ -118,3 +118,19 @@ def test_another_corpus_is_refused_before_anything_is_written(corpora, tmp_path)
     with pytest.raises(InputError, match="Ingest cinc2017"):
         prepare_corpus(other, AfInput(), tmp_path, progress=False)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def copies(make_corpus, make_record):
+    same = make_record("A00227")
+    records = [same, make_record("A01176", signal=same.signal), make_record("A01925"), make_record("A03032")]
+    return make_corpus([*records, make_record("A00001")], "cinc2017")
+
+
+def test_changed_copies_share_a_group_where_they_are_there(copies):
+    assert recording_groups(copies).tolist() == ["record A00227"] * 3 + ["record A03032", "record A00001"]
+
+
+def test_exact_copies_alone_share_a_group_where_asked_for(copies):
+    found = recording_groups(copies, "exact").tolist()
+    assert found == ["record A00227", "record A00227", "record A01925", "record A03032", "record A00001"]

@@ -52,7 +52,7 @@ class Formula:
     def __len__(self):
         return len(self.index)
 
-    def groups(self):
+    def groups(self, same=()):
         return self.index.record_id.to_numpy()
 
     def millivolts(self, i):
