@@ -26,11 +26,12 @@ CLASSES = ("N", "A", "O", "~")
 PUBLISHED_COUNTS = {"v0": (5154, 771, 2557, 46), "v2": (5050, 738, 2456, 284), "v3": (5076, 758, 2415, 279)}
 #: Exact copies among the recordings (same signal, other name): what is drawn or split goes together.
 DUPLICATES = {"A01176": "A00227", "A03123": "A02656"}
-#: The same recordings again, each more than once in the set with other gains or filtering (transferred several times, it
-#: seems) and partly under other labels; no publication lists them. Found by this project's search for near-duplicates
-#: (`ecgrepro data audit`), correlation above .99 over the whole length, and looked at one by one.
+#: The same ECG recorded more than once, with other gains, noise and filtering, and partly under other labels; no
+#: publication lists them. Found by this project's search for near-duplicates (`ecgrepro data audit`: correlation above
+#: .95 over ten seconds or more) and looked at one by one. The first ten all hold one stretch of 9.55 s played again and
+#: again, as a test signal would be.
 COPIES = (
-    ("A00227", "A01176", "A01925", "A03242", "A03717"),
+    ("A00227", "A00595", "A00908", "A01014", "A01176", "A01925", "A02213", "A02288", "A03242", "A03717"),
     ("A02656", "A03123", "A03530"),
     ("A00385", "A01980"),
     ("A00124", "A03032"),

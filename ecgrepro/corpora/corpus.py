@@ -15,9 +15,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
+from ecgrepro.corpora.duplicates import duplicate_groups
 from ecgrepro.errors import InputError
 
 FORMAT = 2
@@ -142,16 +141,9 @@ class Corpus:
         place = pd.Series(np.arange(len(self)), index=self.index.record_id)
         linked = [(place[a], place[b]) for a, b in same]
         for keys in (pd.Series(names), self.index.sha256):
-            first = keys.map(dict(zip(keys[::-1], range(len(keys) - 1, -1, -1), strict=True)))
+            first = pd.Series(np.arange(len(self))).groupby(keys.to_numpy()).transform("first")
             linked += list(enumerate(first))
-        rows, columns = np.array(linked).T
-        graph = coo_array((np.ones(len(rows), bool), (rows, columns)), (len(self), len(self)))
-        return (
-            pd.Series(names)
-            .groupby(connected_components(graph, directed=False)[1])
-            .transform("first")
-            .to_numpy()
-        )
+        return names[duplicate_groups(linked, len(self))]
 
 
 def event_files(kind):

@@ -31,7 +31,7 @@ PILOT_PRETRAINING = Pretraining(
 #: 4,096 samples at 125 Hz are 32.8 s: a recording of 30 s, which most are, fits whole; longer ones keep
 #: their last 32.8 s (published: 65.5 s). Early stopping waits 20 epochs instead of 50, with the cap as
 #: published: chosen on the validation records of the random arm alone (seeds 100 and 101, fold 0, which are not
-#: among the seeds below), where the loss was lowest by epoch 10 and macro F1 rose no further after it. The eight
+#: among the seeds below), where the loss was lowest by epoch 10 and macro F1 rose no further after it. The
 #: changed copies in CinC 2017 were found after these runs: their folds keep exact copies together alone.
 PILOT_FINE_TUNING = FineTuning(input=AfInput(fs=125.0, length=4096), patience=20, copies="exact")
 
