@@ -13,6 +13,9 @@ from ecgrepro.errors import SettingsError
 
 data = typer.Typer(no_args_is_help=True, help="Data sets: list, show, fetch, ingest and audit them.")
 
+#: Rows of a table that the audit prints.
+SHOWN = 25
+
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 NameArgument = Annotated[str, typer.Argument(help="A name from `ecgrepro data list`.")]
 DataOption = Annotated[
@@ -106,6 +109,31 @@ def _pairs(texts):
             "--drive-id", "FILE=ID", ", ".join(wrong), "For example --drive-id best.h5=1AbC..."
         )
     return {name: key for name, _, key in pairs}
+
+
+@data.command("audit")
+def data_audit(
+    data_folder: DataOption = None,
+    out: Annotated[Path | None, typer.Option(help="Folder to write the tables to, as CSV.")] = None,
+    as_json: JsonOption = False,
+):
+    """Look for copies, for splits that share recordings or people, and for counts that are not as published."""
+    from ecgrepro.studies.audit import TABLES, audit, open_corpora, write_audit
+
+    tables = audit(open_corpora(data_folder or paths.data()))
+    if out:
+        write_audit(tables, out)
+    if as_json:
+        typer.echo(
+            json.dumps(
+                {name: json.loads(t.to_json(orient="records")) for name, t in tables.items()}, indent=1
+            )
+        )
+        return
+    for name, table in tables.items():
+        typer.echo(f"{name}: {TABLES[name]} ({len(table):,} rows)")
+        typer.echo(table.head(SHOWN).to_string(index=False) + "\n" if len(table) else "none\n")
+    typer.echo(f"Tables are cut at {SHOWN} rows; --out writes them whole.")
 
 
 @data.command("ingest")

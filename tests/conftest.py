@@ -24,6 +24,15 @@ def published(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def published_all(tmp_path_factory):
+    """A folder with small synthetic data sets in every published layout."""
+    folder = tmp_path_factory.mktemp("published_all") / "data"
+    write_demo_data(folder, patients=1, segments=1, samples=4096, records=8, seed=1, all_layouts=True,
+                    twelve_lead_records=12, quality_seconds=20)  # fmt: skip
+    return folder
+
+
+@pytest.fixture(scope="session")
 def corpora(published, tmp_path_factory):
     """A folder with the synthetic sets ingested as `icentia11k` and `cinc2017`."""
     folder = tmp_path_factory.mktemp("corpora")

@@ -1,15 +1,13 @@
 """Study `data`: are the recordings what the documents say, and does what we read of them hold?
 
-    ecgrepro run data                                                   # synthetic recordings
-    ecgrepro run data --scale pilot -p data=DATA -p source=PUBLISHED    # counts the real ones, writes results/
+    ecgrepro run data                  # synthetic recordings
+    ecgrepro run data --scale pilot    # the real ones: counts, audit, pictures, into results/pilot/data
 
 Counts of the real recordings are derived tables and committed under ``results/pilot/data``; recordings are not.
 """
 
 import json
-import os
 from itertools import combinations
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -17,8 +15,7 @@ import pandas as pd
 from ecgrepro import paths
 from ecgrepro.corpora.cinc2017 import CLASSES, LABEL_FILES
 from ecgrepro.corpora.cinc2017 import Reader as CincReader
-from ecgrepro.corpora.corpus import Corpus
-from ecgrepro.errors import SettingsError
+from ecgrepro.corpora.record import BEAT_CLASSES
 from ecgrepro.studies.figures import figure, number
 
 STUDY = "data"
@@ -69,83 +66,30 @@ def lengths(corpus):
     return counts.sort_values(["label", "seconds"], ignore_index=True)
 
 
-def write_counts(data, source, annotation_source=None):
-    """Count the real recordings and commit the tables to ``results/pilot/data``; returns the folder.
+def annotation_offsets(corpus, i=0, window=0.1):
+    """How far the beat annotations of a recording lie from the R peak.
 
     Parameters
     ----------
-    data : str or Path
-        Folder of ingested corpora.
-    source : str or Path
-        CinC 2017 as published.
-    annotation_source : str or Path, optional
-        One Icentia11k record in PhysioNet's layout, path without suffix, for `annotation_offsets`.
-
-    Raises
-    ------
-    SettingsError
-        `data` or `source` is not given.
-    InputError
-        No CinC 2017 under `data`, or a source that is not as published; nothing is written.
-    """
-    if data is None or source is None:
-        raise SettingsError(
-            "study data", "`data` (ingested corpora) and `source` (CinC 2017 as published)", f"{data}, {source}",
-            "Give both, for example `-p data=DATA -p source=FOLDER`.",
-        )  # fmt: skip
-    corpora = {path.parent.name: Corpus(path.parent) for path in sorted(Path(data).glob("*/manifest.json"))}
-    corpus = corpora["cinc2017"] if "cinc2017" in corpora else Corpus(Path(data) / "cinc2017")
-    manifests = {name: _summary(found.manifest) for name, found in corpora.items()}
-    counts = {"cinc2017": count_cinc2017(corpus, source), "corpora": manifests}
-    folder = paths.results("pilot", STUDY)
-    folder.mkdir(parents=True, exist_ok=True)
-    _write(folder / "counts.json", json.dumps(counts, indent=1))
-    _write(folder / "cinc2017_lengths.csv", lengths(corpus).to_csv(index=False))
-    if annotation_source:
-        offsets = annotation_offsets(annotation_source)
-        _write(folder / "icentia11k_offsets.csv", offsets.to_csv(index=False))
-    return folder
-
-
-def _summary(manifest):
-    kept = ("title", "licence", "url", "options", "counts", "fingerprint", "quarantined")
-    return {key: manifest[key] for key in kept if key in manifest}
-
-
-def _write(path, text):
-    partial = path.with_suffix(".partial")
-    partial.write_text(text.rstrip("\n") + "\n")
-    os.replace(partial, path)
-
-
-def annotation_offsets(source, window=0.1):
-    """How far Icentia11k's beat annotations lie from the R peak.
-
-    Parameters
-    ----------
-    source : str or Path
-        A WFDB record of the PhysioNet release, path without suffix.
+    corpus : Corpus
+    i : int
     window : float
         Seconds searched on either side of an annotation.
 
     Returns
     -------
     DataFrame
-        ``milliseconds`` (peak minus annotation) and ``beats``; the peak is the largest absolute deviation from
-        the window's median.
+        ``milliseconds`` (peak minus annotation) and ``beats``; the peak of a normal beat is the largest absolute
+        deviation from the window's median in the first lead.
     """
-    from ecgrepro.corpora.icentia11k import BEAT_CODES
-    from ecgrepro.corpora.wfdb_files import beats_from_symbols, read_events, read_signal
-
-    fields = read_signal(source)
-    samples, symbols, _ = read_events(source)
-    positions, classes = beats_from_symbols(samples, symbols, BEAT_CODES)
-    reach = round(window * fields["fs"])
-    signal = fields["signal"][:, 0].astype(float)
-    inside = positions[(classes == 1) & (positions >= reach) & (positions < len(signal) - reach)]
+    fs, signal = corpus.index.fs.iat[i], corpus.signal(i)[:, 0].astype(float)
+    positions, classes = corpus.events("beats", i)
+    reach = round(window * fs)
+    normal = classes == BEAT_CLASSES.index("normal")
+    inside = positions[normal & (positions >= reach) & (positions < len(signal) - reach)]
     windows = signal[inside[:, None] + np.arange(-reach, reach + 1)]
     windows -= np.median(windows, axis=1, keepdims=True)
-    offsets = (np.abs(windows).argmax(axis=1) - reach) * 1000 / fields["fs"]
+    offsets = (np.abs(windows).argmax(axis=1) - reach) * 1000 / fs
     values, beats = np.unique(offsets, return_counts=True)
     return pd.DataFrame({"milliseconds": values, "beats": beats})
 
@@ -161,17 +105,25 @@ def corpus_table(manifests):
     rows = []
     for name, manifest in manifests.items():
         counts = manifest["counts"]
-        named = {key: n for key, n in {**counts["labels"], **counts["beats"]}.items() if key}
         rows.append({"corpus": name, "recordings": counts["records"], "quarantined": len(manifest["quarantined"]),
-                     "labels or beats": number(named), "licence": manifest.get("licence", "")})  # fmt: skip
+                     "labelled with": _labelled_with(counts), "licence": manifest.get("licence", "")})  # fmt: skip
     return pd.DataFrame(rows)
+
+
+def _labelled_with(counts):
+    """Labels, beats or graded spans and their numbers; of many codes how many there are."""
+    found = {
+        key: n for kind in ("labels", "beats", "quality") for key, n in counts.get(kind, {}).items() if key
+    }
+    codes = counts.get("codes")
+    return number(found) + (f"{len(codes)} different codes" if codes else "")
 
 
 def most_varied(corpus, seconds=10):
     """Find the stretch with most kinds of beats and none undefined: (record position, start in seconds)."""
     best = (0, 0, 0.0)
     for i, row in enumerate(corpus.index.itertuples()):
-        positions, classes = (events[row.beats_start : row.beats_stop] for events in corpus.beats)
+        positions, classes = corpus.events("beats", i)
         for start in range(0, int(row.n_samples / row.fs - seconds), seconds):
             inside = (positions >= start * row.fs) & (positions < (start + seconds) * row.fs)
             kinds = set(classes[inside].tolist())
@@ -186,7 +138,7 @@ def draw_record(corpus, i=0, *, start=0.0, seconds=10, synthetic=True, title="")
     values = corpus.millivolts(i)[first : first + n, 0]
     made, ax = figure(height=2.0, synthetic=synthetic)
     ax.plot(np.arange(n) / row.fs, values, color="#222222", linewidth=0.7)
-    positions, classes = (events[row.beats_start : row.beats_stop] for events in corpus.beats)
+    positions, classes = corpus.events("beats", i)
     inside = (positions >= first) & (positions < first + n)
     _mark_beats(ax, positions[inside] - first, classes[inside], row.fs, values)
     ax.set(xlabel="seconds", ylabel="mV", title=title or f"{row.record_id} {row.label}", xlim=(0, n / row.fs))
@@ -194,8 +146,6 @@ def draw_record(corpus, i=0, *, start=0.0, seconds=10, synthetic=True, title="")
 
 
 def _mark_beats(ax, positions, classes, fs, values):
-    from ecgrepro.corpora.record import BEAT_CLASSES
-
     marks = {"undefined": "x", "normal": ".", "PAC": "^", "aberrated": "s", "PVC": "v"}
     for index, name in enumerate(BEAT_CLASSES):
         chosen = positions[classes == index]

@@ -26,14 +26,16 @@ def figure(rows=1, columns=1, *, width=7.2, height=3.2, synthetic=False, **setti
 
 #: How columns are printed, by name; other numbers get three decimals.
 FORMATS = {"labels": "{:.0%}", "t_p": "{:.4f}", "welch_p": "{:.4f}", "seconds": "{:,.0f}", "records": "{:,}",
-           "recordings": "{:,}", "frames": "{:,}", "share of frames": "{:.0%}"}  # fmt: skip
+           "recordings": "{:,}", "found": "{:,}", "published": "{:,}", "pairs": "{:,}", "other recordings": "{:,}",
+           "shorter": "{:,}", "frames": "{:,}", "share of frames": "{:.0%}"}  # fmt: skip
 
 
 def table(frame, caption, *, synthetic=False):
     """Style a table for the book; `synthetic` says so in a caption that cannot be missed."""
     mark = f"<span class='synthetic'>{WATERMARK}</span> " if synthetic else ""
     style = frame.style.hide(axis="index").set_caption(mark + caption)
-    formats = {name: FORMATS[name] for name in frame.columns if name in FORMATS}
+    numbers = frame.select_dtypes("number").columns
+    formats = {name: FORMATS[name] for name in numbers if name in FORMATS}
     return style.set_table_attributes('class="dataframe results"').format(formats, precision=3, na_rep="")
 
 

@@ -14,7 +14,7 @@ _OURS = {
     name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, EcgreproError)
 }
 #: Parameters that name a file or folder; the notebook runs in a folder of its own.
-_PATHS = ("data", "source", "annotations")
+_PATHS = ("data", "source")
 
 
 class CellError(EcgreproError):

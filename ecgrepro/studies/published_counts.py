@@ -86,7 +86,7 @@ def short_table(corpora):
     Returns
     -------
     DataFrame
-        ``study``, ``input``, ``seconds``, ``corpus``, ``recordings``, ``shorter``: how many last less than the input.
+        ``study``, ``input``, ``lasts s``, ``corpus``, ``recordings``, ``shorter``: how many last less than the input.
     """
     rows = [
         (
@@ -101,7 +101,7 @@ def short_table(corpora):
         for name, corpus in corpora.items()
         if corpus.manifest["data_set"] in names
     ]
-    return pd.DataFrame(rows, columns=["study", "input", "seconds", "corpus", "recordings", "shorter"])
+    return pd.DataFrame(rows, columns=["study", "input", "lasts s", "corpus", "recordings", "shorter"])
 
 
 def whole(corpora, name, **options):

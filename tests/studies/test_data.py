@@ -1,4 +1,3 @@
-import json
 import shutil
 
 import matplotlib.pyplot as plt
@@ -8,7 +7,6 @@ import pytest
 
 from ecgrepro.corpora.cinc2017 import CLASSES
 from ecgrepro.corpora.corpus import Corpus
-from ecgrepro.errors import EcgreproError, InputError, SettingsError
 from ecgrepro.studies import data as study
 from ecgrepro.studies.figures import WATERMARK
 
@@ -71,74 +69,26 @@ def test_lengths_are_counted_by_class_and_second(corpus):
     assert row.recordings == ((corpus.index.label == row.label) & (seconds == row.seconds)).sum()
 
 
-def test_counts_are_written_where_the_ledger_reads_them(home, corpora, published):
-    folder = study.write_counts(corpora, published / "cinc2017")
-    assert folder == home / "results" / "pilot" / "data"
-    assert {path.name for path in folder.iterdir()} == {"counts.json", "cinc2017_lengths.csv"}
-    counts = study.committed_counts()
-    assert set(counts["corpora"]) == {"cinc2017", "icentia11k"}
-    assert counts["corpora"]["cinc2017"]["counts"]["records"] == len(Corpus(corpora / "cinc2017"))
-    assert pd.read_csv(folder / "cinc2017_lengths.csv").recordings.sum() == len(Corpus(corpora / "cinc2017"))
-
-
-def test_written_tables_name_no_folder_of_this_machine(home, corpora, published):
-    text = (study.write_counts(corpora, published / "cinc2017") / "counts.json").read_text()
-    assert str(home) not in text
-    assert str(corpora) not in text
-    assert not json.loads(text)["cinc2017"]["duplicates"]
-
-
 def test_without_committed_counts_there_are_none(home):
     assert study.committed_counts() is None
 
 
-@pytest.mark.parametrize("missing", ["data", "source"])
-def test_what_is_not_given_is_told(home, corpora, published, missing):
-    given = {"data": corpora, "source": published / "cinc2017"} | {missing: None}
-    with pytest.raises(SettingsError, match="expected `data` .* and `source`.*-p data=DATA"):
-        study.write_counts(**given)
-    assert list(home.iterdir()) == []
-
-
-def test_wrong_folders_are_told_and_nothing_is_written(home, corpora, published):
-    with pytest.raises(InputError, match="cinc2017: expected an ingested corpus"):
-        study.write_counts(home / "nothing", published / "cinc2017")
-    with pytest.raises(EcgreproError, match="CinC 2017"):
-        study.write_counts(corpora, published / "icentia11k_wfdb")
-    assert not (home / "results").exists()
-
-
-@pytest.fixture(scope="module")
-def holter_record(published):
-    return next((published / "icentia11k_wfdb").rglob("*_s00.hea")).with_suffix("")
-
-
-def test_offsets_are_between_annotation_and_peak(holter_record):
-    table = study.annotation_offsets(holter_record, window=0.1)
+def test_offsets_are_between_annotation_and_peak(corpora):
+    table = study.annotation_offsets(Corpus(corpora / "icentia11k"), window=0.1)
     assert table.milliseconds.is_monotonic_increasing
     assert table.milliseconds.abs().max() <= 100
     assert (table.beats > 0).all()
     assert table.beats.sum() > 20
 
 
-def test_offsets_find_a_shifted_annotation(holter_record, monkeypatch):
+def test_offsets_find_a_shifted_annotation(make_corpus, make_record):
     """A signal of spikes exactly 12 ms (3 samples at 250 Hz) behind each annotation."""
-    signal = np.zeros((5000, 1), np.int16)
+    signal = np.random.default_rng(0).integers(-5, 5, (5000, 1)).astype(np.int16)
     beats = np.arange(100, 4900, 200)
     signal[beats + 3] = 900
-    from ecgrepro.corpora import wfdb_files
-
-    monkeypatch.setattr(wfdb_files, "read_signal", lambda source: {"fs": 250.0, "signal": signal})
-    monkeypatch.setattr(
-        wfdb_files, "read_events", lambda source: (beats, ["N"] * len(beats), [""] * len(beats))
-    )
-    table = study.annotation_offsets("anything")
+    events = {"beat_positions": beats, "beat_classes": np.ones(len(beats), np.int8)}
+    table = study.annotation_offsets(make_corpus([make_record("r", signal=signal, fs=250.0, **events)]))
     assert table.to_numpy().tolist() == [[12.0, len(beats)]]
-
-
-def test_the_offsets_table_is_written_if_a_record_is_named(home, corpora, published, holter_record):
-    folder = study.write_counts(corpora, published / "cinc2017", holter_record)
-    assert list(pd.read_csv(folder / "icentia11k_offsets.csv")) == ["milliseconds", "beats"]
 
 
 def test_a_record_is_drawn_with_its_beats_and_the_mark(corpora):

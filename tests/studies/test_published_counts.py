@@ -76,7 +76,7 @@ def test_recordings_that_an_input_does_not_fit_in_are_counted(corpus_of):
     corpus = corpus_of(
         "georgia", {"E1": {"n_samples": 1000}, "E2": {"n_samples": 999}, "E3": {"n_samples": 200}}
     )
-    table = short_table({"georgia": corpus}).set_index("seconds")
+    table = short_table({"georgia": corpus}).set_index("lasts s")
     assert table.shorter.to_dict() == {2.5: 1, 10.0: 2}
     assert (table.recordings == 3).all()
 
