@@ -18,6 +18,7 @@ from ecgrepro.corpora.duplicates import exact_duplicates
 from ecgrepro.corpora.fingerprints import fingerprint_corpus
 from ecgrepro.corpora.near_duplicates import near_duplicates
 from ecgrepro.errors import InputError
+from ecgrepro.studies.copies import copies_table
 from ecgrepro.studies.length_only import length_only
 from ecgrepro.studies.published_counts import counts_table, short_table
 from ecgrepro.studies.resnet1d import SCALES
@@ -34,6 +35,7 @@ TABLES = {
     "known": "copies that are known to be there, and how many of them were found",
     "unusable": "recordings that could not be compared with others",
     "splits": "overlap of the splits that studies use",
+    "copies": "groups of CinC 2017 recordings that hold one ECG",
     "length": "what the length of a CinC 2017 recording gives away",
 }
 
@@ -60,17 +62,18 @@ def audit(corpora, *, progress=True):
     Returns
     -------
     dict of str to DataFrame
-        `TABLES`; "length" is missing without CinC 2017.
+        `TABLES`; "copies" and "length" are missing without CinC 2017.
     """
     prints = [fingerprint_corpus(corpus, name, progress=progress) for name, corpus in corpora.items()]
     exact, near = exact_duplicates(corpora, progress=progress), near_duplicates(prints, progress=progress)
-    pairs = pd.concat([exact, near])[["corpus_a", "record_a", "corpus_b", "record_b"]]
+    pairs = pd.concat([exact, near])[["corpus_a", "record_a", "corpus_b", "record_b"]].drop_duplicates()
     tables = {
         "counts": counts_table(corpora), "short": short_table(corpora), "exact": exact, "near": near,
         "pairs": pairs_of_corpora(pairs), "known": known_copies(corpora, pairs), "unusable": _unusable(prints),
         "splits": split_table(corpora, pairs),
     }  # fmt: skip
     if cinc := _of(corpora, "cinc2017"):
+        tables["copies"] = copies_table(cinc, near)
         tables["length"] = length_only(cinc, SCALES["pilot"].fine_tuning)
     return tables
 

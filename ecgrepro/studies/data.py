@@ -104,10 +104,21 @@ def corpus_table(manifests):
     """One row per corpus from its manifest: recordings, quarantined, counts, licence. Returns a DataFrame."""
     rows = []
     for name, manifest in manifests.items():
-        counts = manifest["counts"]
+        counts, licence = manifest["counts"], short_licence(manifest.get("licence", ""))
         rows.append({"corpus": name, "recordings": counts["records"], "quarantined": len(manifest["quarantined"]),
-                     "labelled with": _labelled_with(counts), "licence": manifest.get("licence", "")})  # fmt: skip
+                     "labelled with": _labelled_with(counts), "licence": licence})  # fmt: skip
     return pd.DataFrame(rows)
+
+
+def short_licence(name):
+    """A licence as its publisher abbreviates it: CC BY 4.0, ODC-By 1.0."""
+    words = {
+        "Creative Commons ": "CC ", "Attribution-NonCommercial-ShareAlike": "BY-NC-SA", "Open Data Commons ": "ODC-",
+        "Attribution License": "By", "Attribution": "BY", " International": "",
+    }  # fmt: skip
+    for long, short in words.items():
+        name = name.replace(long, short)
+    return name
 
 
 def _labelled_with(counts):

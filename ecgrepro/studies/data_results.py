@@ -17,6 +17,7 @@ from ecgrepro import paths
 from ecgrepro.corpora.registry import data_set
 from ecgrepro.errors import InputError
 from ecgrepro.studies.audit import audit, open_corpora, write_audit
+from ecgrepro.studies.copies import draw_copies
 from ecgrepro.studies.data import STUDY, annotation_offsets, count_cinc2017, lengths
 from ecgrepro.studies.heart_rates import detector_errors, heart_rates, rate_counts, rate_summary
 from ecgrepro.studies.one_per_class import draw_example, one_per_class
@@ -94,6 +95,10 @@ def _steps(corpora):
     return preprocessing_steps(corpora["cinc2017"], 0)
 
 
+def _steps_title(corpora):
+    return f"CinC 2017, {corpora['cinc2017'].index.record_id.iat[0]}"
+
+
 def write_pictures(corpora, folder):
     """Draw one recording per class of every corpus, and the preprocessing of one, as PNG; list them in a JSON file."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -107,7 +112,8 @@ def write_pictures(corpora, folder):
             file = f"{name}-{''.join(c if c.isalnum() else '_' for c in label)}.png"
             write_picture(draw_example(corpus, example), folder / file)
             listed.setdefault(name, []).append({"file": file, "class": label, "name": example.name})
-    write_picture(draw_steps(_steps(corpora)), folder / "preprocessing.png")
+    write_picture(draw_steps(_steps(corpora), title=_steps_title(corpora)), folder / "preprocessing.png")
+    write_picture(draw_copies(corpora["cinc2017"]), folder / "copies.png")
     write_text(folder / "pictures.json", json.dumps(listed, indent=1))
 
 
