@@ -126,6 +126,9 @@ def _best_guesses(windows, best, found):
     a, b, cosine = (np.concatenate(parts) for parts in zip(best, *found, strict=True))
     swapped = windows.record[a] > windows.record[b]
     a, b = np.where(swapped, b, a), np.where(swapped, a, b)
+    # a pair of windows that are both looked up is found from either side
+    _, once = np.unique(a * len(windows.key) + b, return_index=True)
+    a, b, cosine = a[once], b[once], cosine[once]
     pair = windows.record[a] * windows.n_records + windows.record[b]
     order = np.lexsort((-cosine, pair))
     pair = pair[order]

@@ -83,7 +83,7 @@ class Fingerprints:
     def load(cls, path):
         """Read what `save` wrote; `InputError` where it is damaged or of another version."""
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
                 head = json.loads(str(file["head"]))
                 if head.pop("version") != VERSION:
                     raise ValueError("fingerprints of another version")

@@ -3,7 +3,9 @@
 Both are aligned to a fraction of a sample and compared by the normalised cross-correlation over a stretch of the
 overlap: half of it, 4 to 30 s, the best-matching one. Noise in the other half, or the transients with which recordings
 begin, do no harm. A steady rhythm goes along with another of the same rate and shape for a while, a paced one for
-minutes; so what is left, 1 - |correlation|, has to be small in one of two ways:
+minutes; so what is left, 1 - |correlation|, has to be small in one of two ways (below). It is taken over the whole
+stretch and as the median of blocks of `BLOCK` s, and the larger one counts: a single large artefact that two
+recordings happen to share is not enough.
 
 * at most `ERROR_PER_SECOND` x length, and at most `ERROR`: 0.004 over 4 s, 0.015 over 15 s; or,
 * over `IRREGULAR` s or more, at most `SHARE_OF_OWN` of what is left when the stretch is compared with itself a
@@ -17,17 +19,18 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
-from scipy.signal import correlate
 
 from ecgrepro.corpora.signal_fingerprint import RATE
 
 #: s; shortest and longest stretch that is compared.
 SHORTEST, LONGEST = 4.0, 30.0
-#: What may be left of a correlation of 1. benchmarks/near_duplicates.py shows how far from it the recordings of
-#: different people stay: at half of this distance or more.
+#: What may be left of a correlation of 1. benchmarks/near_duplicates.py shows how far from it recordings of different
+#: people stay: in the real ones at hand, more than twice as much is left.
 ERROR_PER_SECOND, ERROR = 0.001, 0.015
 #: s; length from which a stretch is compared with itself, and the share of what is left then. At most `NOISE` is left.
 IRREGULAR, SHARE_OF_OWN, NOISE = 10.0, 0.15, 0.1
+#: s; length of the blocks, every other one overlapping its neighbours by half.
+BLOCK = 2.0
 #: Samples; the shortest heartbeat, which a stretch is at least shifted by against itself.
 _BEAT = 3 * RATE // 10
 #: Samples around the guess in which the alignment is looked for, and s of signal on either side it is judged by.
@@ -90,8 +93,11 @@ def match_waveforms(a, b, lead_a, lead_b, offset, time, tolerance=1.0):
     if length is None:
         return None
     x, y = a[lead_a, first:last].astype(np.float32), _shifted(b[lead_b], shift, first, last)
-    start, left = _best_stretch(x, y, length)
+    start, correlation = _best_stretch(x, y, length)
+    if 1 - abs(correlation) > tolerance * NOISE:
+        return None
     stop = start + length
+    left = left_over(x[start:stop], y[start:stop])
     allowed = allowed_error(left, x[start:stop], y[start:stop], tolerance)
     if left > allowed:
         return None
@@ -123,12 +129,39 @@ def allowed_error(left, x, y, tolerance=1.0):
 
 
 def _self_likeness(x):
-    """Largest correlation of a stretch with itself, shifted by a heartbeat to half of its length."""
-    n = len(x)
-    lag = np.arange(_BEAT, n // 2 + 1)
-    product = correlate(x, x, method="fft")[n - 1 :][lag]
-    power = np.concatenate([[0], np.cumsum(x * x, dtype=np.float64)])
-    return float((product / np.sqrt(np.maximum((power[n] - power[lag]) * power[n - lag], 1e-12))).max())
+    """Largest median correlation of a stretch's blocks with itself, shifted by a heartbeat to half of its length."""
+    n, size = len(x), round(BLOCK * RATE)
+    parts = np.lib.stride_tricks.sliding_window_view(x, size)
+    starts = np.arange(0, len(parts), size // 2)
+    power = np.einsum("ij,ij->i", parts, parts)
+    correlation = parts[starts] @ parts.T / np.sqrt(np.maximum(np.outer(power[starts], power), 1e-12))
+    place = starts[:, None] + np.arange(_BEAT, n // 2 + 1)
+    values = np.take_along_axis(correlation, np.minimum(place, len(parts) - 1), axis=1)
+    return float(np.nanmedian(np.where(place < len(parts), values, np.nan), axis=0).max())
+
+
+def left_over(x, y):
+    """What is left of a correlation of 1, whole or in the median block, whichever is more.
+
+    Parameters
+    ----------
+    x, y : float32 arrays, (n_samples,)
+        Aligned; of `BLOCK` s or more.
+
+    Returns
+    -------
+    float
+    """
+    size = round(BLOCK * RATE)
+    pairs = [np.lib.stride_tricks.sliding_window_view(z, size)[:: size // 2] for z in (x, y)]
+    blocks, whole = _correlation(*pairs), _correlation(x[None], y[None])[0]
+    return 1 - min(abs(whole), float(np.median(blocks * np.sign(whole))))
+
+
+def _correlation(x, y):
+    """Normalised, row by row."""
+    xy, xx, yy = (np.einsum("ij,ij->i", *pair) for pair in ((x, y), (x, x), (y, y)))
+    return xy / np.sqrt(np.maximum(xx * yy, 1e-12))
 
 
 def stretch_samples(overlap):
@@ -179,14 +212,14 @@ def _shifted(b, shift, first, last):
 
 
 def _best_stretch(x, y, length):
-    """Start of the stretch of so many samples in which x and y agree best, and what is left of a correlation of 1."""
+    """Start and correlation of the stretch of so many samples in which x and y agree best."""
     xy, xx, yy = (np.concatenate([[0], np.cumsum(z, dtype=np.float64)]) for z in (x * y, x * x, y * y))
     start = np.arange(0, len(x) - length + 1, _HOP)
     stop = start + length
     power = (xx[stop] - xx[start]) * (yy[stop] - yy[start])
     correlation = (xy[stop] - xy[start]) / np.sqrt(np.maximum(power, 1e-12))
-    best = int(np.abs(correlation).argmax())
-    return int(start[best]), 1 - float(abs(correlation[best]))
+    best = np.abs(correlation).argmax()
+    return int(start[best]), float(correlation[best])
 
 
 def _matching_leads(a, b, allowed):

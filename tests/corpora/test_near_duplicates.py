@@ -100,7 +100,8 @@ def test_leads_may_be_permuted_renamed_or_alone(make_corpus, make_record, record
     others = make_corpus(
         [two_leads("turned", 6, 5, leads=("x", "y")), copy_of(make_record, records[6], "all")]
     )
-    found = search(corpus, others).set_index("record_b")
+    found = search(corpus, others)
+    found = found[found.corpus_a == "twelve"].set_index("record_b")
     assert found.n_leads.to_dict() == {"turned": 2, "copy": 1}
     assert found.lead_a["copy"] == "II"
     assert {("I", "y"), ("II", "x")} >= {tuple(found.loc["turned", ["lead_a", "lead_b"]])}
@@ -119,7 +120,7 @@ def test_two_recordings_of_one_person_are_two(make_corpus):
 
 
 def test_nothing_comparable_gives_an_empty_table(make_corpus, make_record):
-    quiet = np.tile(np.array([0, 0, 0, 1], np.int16), 300)[:, None]
+    quiet = (np.arange(2000) // 200).astype(np.int16)[:, None]
     found = search(make_corpus([make_record(name, signal=quiet) for name in "ab"]))
     assert found.shape == (0, len(COLUMNS))
 

@@ -45,7 +45,7 @@ def test_shapes_units_and_lengths(recording, n_samples):
 @pytest.mark.parametrize("fs", [100, 128, 250, 300, 360, 500, 1000])
 def test_the_pass_band_is_the_same_at_every_rate(fs):
     time = np.arange(20 * fs) / fs
-    for frequency, low, high in ((8, 0.95, 1.05), (20, 0.35, 0.65), (30, 0, 0.02), (0.15, 0, 0.1)):
+    for frequency, low, high in ((8, 0.95, 1.05), (20, 0.35, 0.65), (35, 0, 0.03), (0.15, 0, 0.1)):
         wave = waveform(1000 * np.sin(2 * np.pi * frequency * time)[:, None], fs)[0, 500:1500]
         assert low < np.std(wave) * np.sqrt(2) / 1000 < high
 
