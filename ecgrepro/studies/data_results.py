@@ -120,7 +120,7 @@ def write_pictures(corpora, folder):
 def write_picture(figure, path):
     """Write a figure as PNG with few colours, which is a third of the size, and close it."""
     whole, reduced = BytesIO(), BytesIO()
-    figure.savefig(whole, format="png")
+    figure.savefig(whole, format="png", bbox_inches="tight", pad_inches=0.06)
     plt.close(figure)
     Image.open(whole).convert("RGB").quantize(COLOURS).save(reduced, format="png", optimize=True)
     partial = path.with_suffix(".partial")
