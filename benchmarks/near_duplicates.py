@@ -5,9 +5,9 @@
 
 First all corpora are searched as they are: pairs found by pair of corpora, out of how many, seconds, peak memory, and
 the time that sets of full size would take. Then changed copies of real recordings are planted and searched for among
-all recordings: recall per change, with Wilson's 95 % interval. Records are halved by a hash of their name; what two
-recordings may differ by was chosen on the half "a", so it is half "b" that measures. `tolerance` shows the way to the
-next false alarms: pairs found beyond those found at 1.
+all recordings: recall per change, with Wilson's 95 % interval, in each of two halves of the records (by a hash of the
+name): a limit changed with one half in view is measured on the other. `tolerance` shows how far the next false alarms
+are: pairs found beyond those found at 1.
 
 Pairs of one data set are not known to be different people, nor are those across data sets, but for what their
 publishers say; every pair found has to be looked at. Where none is found among n pairs of different recordings, the
@@ -26,6 +26,7 @@ import numpy as np
 import pandas as pd
 from scipy.signal import butter, resample_poly, sosfiltfilt
 from statsmodels.stats.proportion import proportion_confint
+from threadpoolctl import threadpool_limits
 
 from ecgrepro.corpora.corpus import Corpus
 from ecgrepro.corpora.duplicate_candidates import find_candidates, gather_windows, looked_up
@@ -105,7 +106,8 @@ def search_all(corpora):
     taken = {"fingerprints": time.perf_counter() - began}
     began = time.perf_counter()
     windows = gather_windows(prints)
-    find_candidates(windows)
+    with threadpool_limits(1, user_api="blas"):
+        find_candidates(windows)
     taken["candidates"] = time.perf_counter() - began
     began = time.perf_counter()
     pairs = near_duplicates(prints)

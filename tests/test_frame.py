@@ -125,6 +125,7 @@ def test_colabs_packages_satisfy_what_training_needs():
 def test_everything_the_package_imports_is_declared():
     declared = {canonicalize_name(r.name).replace("-", "_") for r in requirements("book", "jax")}
     names = {
+        "IPython": "ipykernel",
         "PIL": "pillow",
         "yaml": "pyyaml",
         "sklearn": "scikit_learn",

@@ -10,13 +10,27 @@ from I and II, when neither is there), a copy played at another speed. Two recor
    short piece of a long recording likewise; two long ones need some 30 s.
 2. The best candidates of each pair are aligned and compared over their overlap (`waveform_match`).
 
-Recall and false alarms on real recordings, and the seconds it takes: benchmarks/near_duplicates.py.
+Measured with benchmarks/near_duplicates.py on CinC 2017, MIT-BIH, SVDB, NSTDB and parts of PTB-XL, Georgia and CPSC,
+10,415 recordings:
+
+* planted copies found, of 202 each: all of every single change (crop to 5 s, 100 to 500 Hz, gain, polarity, one lead,
+  another order, filtered, 64 levels, white noise of 20 dB; less than .019 missed, 95 % confidence); .87 with noise of
+  15 dB, .71 of 10 dB; crop, 125 Hz, polarity, gain, one lead, 256 levels and noise of 20 dB together: .97 with 30 s,
+  .98 with 10 s, .96 with 5 s. Most of the missed ones come from recordings at 100 Hz, where all noise is in the band.
+* recordings of different data sets that are not known to share any, PTB-XL counted once: none found among 12.7
+  million pairs. The pairs found within CinC 2017 were looked at: each is one recording. Up to twice the tolerance no
+  others come up; between 2 and 3 times steady rhythms do, a paced one among them. Rules and limits were settled with
+  these pairs in view, so that other data may show a few.
+
+Cost on two cores: about a minute and 1.5 GiB for these. PTB-XL and the Challenge's training sets whole, 64,900
+recordings of 12 leads: about 0.6 h and 4 GiB, projected from the comparisons, which grow with windows x records.
 """
 
 import sys
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from ecgrepro.corpora.duplicate_candidates import find_candidates, gather_windows
@@ -50,6 +64,15 @@ def near_duplicates(fingerprints, *, tolerance=1.0, progress=True):
         negative where the polarity is turned; n_leads: leads that agree. A record that is missing here is not proven
         to be there once: see `Fingerprints.not_comparable`.
     """
+    # these products are small: threads of the linear algebra wait for one another more than they help, and on a machine
+    # with other work ten times as long
+    with threadpool_limits(1, user_api="blas"):
+        rows = _find(fingerprints, tolerance, progress)
+    return pd.DataFrame(rows, columns=COLUMNS).sort_values("correlation", key=lambda c: -c.abs(), kind="stable",
+                                                          ignore_index=True)  # fmt: skip
+
+
+def _find(fingerprints, tolerance, progress):
     windows = gather_windows(fingerprints)
     a, b = find_candidates(windows, progress=progress)
     first = np.cumsum([0] + [len(one.record_ids) for one in fingerprints])
@@ -65,8 +88,7 @@ def near_duplicates(fingerprints, *, tolerance=1.0, progress=True):
         if match:
             rows.append(_row(match, sides))
             done = pair
-    return pd.DataFrame(rows, columns=COLUMNS).sort_values("correlation", key=lambda c: -c.abs(), kind="stable",
-                                                          ignore_index=True)  # fmt: skip
+    return rows
 
 
 def _side(fingerprints, first, record):
