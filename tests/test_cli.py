@@ -15,8 +15,8 @@ from tests.command_line import refused
 
 ROOT = Path(__file__).parents[1]
 GAINED = "contradicted (substitute) published 0.048 ours 0.000 -0.010 to 0.010"
-COMMANDS = [["demo-data"], ["data"], ["data", "list"], ["data", "show"], ["data", "fetch"], ["data", "ingest"], ["data", "audit"],
-            ["run"], ["book"], ["claims"], ["models"]]  # fmt: skip
+COMMANDS = [["demo-data"], ["data"], ["data", "list"], ["data", "show"], ["data", "fetch"], ["data", "ingest"],
+            ["data", "audit"], ["run"], ["book"], ["claims"], ["models"]]  # fmt: skip
 
 
 @pytest.mark.parametrize("words", [[], *COMMANDS], ids=" ".join)
