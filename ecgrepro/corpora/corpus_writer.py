@@ -15,12 +15,8 @@ from pathlib import Path
 from ecgrepro.corpora.corpus import EVENTS, Corpus, event_files
 from ecgrepro.corpora.corpus_summary import write_summary
 from ecgrepro.corpora.corpus_unit import corpus_unit
+from ecgrepro.corpora.folder_lock import take_lock
 from ecgrepro.errors import DiskError, InputError, SettingsError
-
-try:
-    import fcntl
-except ImportError:  # not on Windows: there nothing stops two processes from writing one corpus
-    fcntl = None
 
 SHARD_BYTES = 1 << 29
 _FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -65,7 +61,7 @@ class CorpusWriter:
         try:
             self.partial.mkdir(parents=True, exist_ok=True)
             self._journal = (self.partial / _JOURNAL).open("ab+")
-            self._lock()
+            take_lock(self._journal, self.partial, "writing this corpus")
             self._resume()
         except BaseException as error:
             self._close()
@@ -90,16 +86,6 @@ class CorpusWriter:
                 if file:
                     file.close()
         self._files = {}
-
-    def _lock(self):
-        try:
-            if fcntl:
-                fcntl.flock(self._journal, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise SettingsError(self.partial, "no other process writing this corpus", "one that is at it",
-                                "Wait until it has finished, then run the same command.") from error  # fmt: skip
-        except OSError:
-            pass  # some network drives know no locks
 
     def _resume(self):
         """Read the journal, and cut off whatever a killed run wrote after its last line."""

@@ -159,6 +159,17 @@ def _physionet(slug, version):
     }
 
 
+def _ptbxl(name, title, version, records):
+    """A release of PTB-XL: 10 s, 12 leads, format 16. 500 Hz is asked for by --with records500."""
+    return Download(
+        name, title, licence=CC_BY,
+        pattern=r"ptbxl_database\.csv|scp_statements\.csv|RECORDS|LICENSE\.txt|records100/\d{5}/\d{5}_lr\.(hea|dat)",
+        extra=(("records500", r"records500/\d{5}/\d{5}_hr\.(hea|dat)"),), list_size=8_300_000,
+        bytes_of=(("_lr.dat", 24_000, records), ("_hr.dat", 120_000, 0), (".hea", 700, records),
+                  (".csv", 6_600_000, 1)), **_physionet("ptb-xl", version),
+    )  # fmt: skip
+
+
 def _challenge(name, folder, title, records, signal):
     """One source of the Challenge 2021 training set: ``gN/RECORD.mat`` and ``.hea``; `signal` in bytes of one .mat."""
     return Download(
@@ -201,22 +212,9 @@ _TABLE = (
         pattern=r"(bw|em|ma|11[89]e(\d\d|_\d))\.(hea|dat|atr)|RECORDS", list_size=10_000,
         bytes_of=((".dat", 2_600_000, 15), (".atr", 4_700, 12), (".hea", 180, 15)), **_physionet("nstdb", "1.0.0"),
     ),
-    # Wagner 2020: 21,799 records of 10 s, 12 leads, format 16. 500 Hz is asked for by --with records500.
-    Download(
-        "ptbxl", "PTB-XL, a large publicly available electrocardiography dataset", licence=CC_BY,
-        pattern=r"ptbxl_database\.csv|scp_statements\.csv|RECORDS|LICENSE\.txt|records100/\d{5}/\d{5}_lr\.(hea|dat)",
-        extra=(("records500", r"records500/\d{5}/\d{5}_hr\.(hea|dat)"),), list_size=8_300_000,
-        bytes_of=(("_lr.dat", 24_000, 21_799), ("_hr.dat", 120_000, 0), (".hea", 700, 21_799), (".csv", 6_600_000, 1)),
-        **_physionet("ptb-xl", "1.0.3"),
-    ),
-    # The release before 38 duplicates were removed, 21,837 records: its metadata and 100 Hz.
-    Download(
-        "ptbxl_1.0.1", "PTB-XL 1.0.1: `ecgrepro data ingest ptbxl --version 1.0.1`", licence=CC_BY,
-        pattern=r"ptbxl_database\.csv|scp_statements\.csv|RECORDS|LICENSE\.txt|records100/\d{5}/\d{5}_lr\.(hea|dat)",
-        extra=(("records500", r"records500/\d{5}/\d{5}_hr\.(hea|dat)"),), list_size=8_300_000,
-        bytes_of=(("_lr.dat", 24_000, 21_837), ("_hr.dat", 120_000, 0), (".hea", 700, 21_837), (".csv", 6_600_000, 1)),
-        **_physionet("ptb-xl", "1.0.1"),
-    ),
+    # Wagner 2020, and the release before 38 duplicates were removed.
+    _ptbxl("ptbxl", "PTB-XL, a large publicly available electrocardiography dataset", "1.0.3", 21_799),
+    _ptbxl("ptbxl_1.0.1", "PTB-XL 1.0.1: `ecgrepro data ingest ptbxl --version 1.0.1`", "1.0.1", 21_837),
     # Reyna 2021, table of sources: number of recordings; 500 Hz and 10 s but where said. Lengths differ in CPSC
     # (6 to 60 s, mean 16 s); INCART has 30 min at 257 Hz, PTB up to 120 s at 1,000 Hz.
     _challenge("georgia", "georgia", "Georgia 12-lead ECG Challenge Database", 10_344, 120_024),

@@ -14,13 +14,9 @@ import os
 import threading
 from pathlib import Path
 
+from ecgrepro.corpora.folder_lock import take_lock
 from ecgrepro.corpora.http_answer import is_html
-from ecgrepro.errors import DiskError, SettingsError
-
-try:
-    import fcntl
-except ImportError:  # not on Windows: there nothing stops two processes from fetching into one folder
-    fcntl = None
+from ecgrepro.errors import DiskError
 
 CHECKSUMS, LICENCE, SELECTION, LOCK = "checksums.jsonl", "licence.json", "selection.json", ".fetch.lock"
 
@@ -48,7 +44,7 @@ class FetchFolder:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             self._lock = (self.path / LOCK).open("a")
-            self._take()
+            take_lock(self._lock, self.path, "fetching into this folder")
             self._finished = read_journal(self.path)
             self._journal = (self.path / CHECKSUMS).open("a")
             _end_line(self._journal, self.path / CHECKSUMS)
@@ -64,16 +60,6 @@ class FetchFolder:
         for file in (self._journal, self._lock):
             if file:
                 file.close()
-
-    def _take(self):
-        try:
-            if fcntl:
-                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise SettingsError(self.path, "no other process fetching into this folder", "one that is at it",
-                                "Wait until it has finished, then run the same command.") from error  # fmt: skip
-        except OSError:
-            pass  # some network drives know no locks
 
     def place(self, name):
         """Path of a file by its name below the folder."""

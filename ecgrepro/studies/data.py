@@ -142,31 +142,6 @@ def most_varied(corpus, seconds=10):
     return -best[1], -best[2]
 
 
-def draw_record(corpus, i=0, *, start=0.0, seconds=10, synthetic=True, title=""):
-    """Draw a stretch of the first lead of a corpus' i-th record with its beats. Returns the figure."""
-    row = corpus.index.iloc[i]
-    first, n = int(start * row.fs), int(min(seconds * row.fs, row.n_samples - start * row.fs))
-    values = corpus.millivolts(i)[first : first + n, 0]
-    made, ax = figure(height=2.0, synthetic=synthetic)
-    ax.plot(np.arange(n) / row.fs, values, color="#222222", linewidth=0.7)
-    positions, classes = corpus.events("beats", i)
-    inside = (positions >= first) & (positions < first + n)
-    _mark_beats(ax, positions[inside] - first, classes[inside], row.fs, values)
-    ax.set(xlabel="seconds", ylabel="mV", title=title or f"{row.record_id} {row.label}", xlim=(0, n / row.fs))
-    return made
-
-
-def _mark_beats(ax, positions, classes, fs, values):
-    marks = {"undefined": "x", "normal": ".", "PAC": "^", "aberrated": "s", "PVC": "v"}
-    for index, name in enumerate(BEAT_CLASSES):
-        chosen = positions[classes == index]
-        if len(chosen):
-            height = np.full(len(chosen), values.max() * 1.15)
-            ax.plot(chosen / fs, height, marks[name], label=name, markersize=5)
-    if len(positions):
-        ax.legend(ncols=5, fontsize="x-small", frameon=False, loc="lower right")
-
-
 def draw_lengths(table):
     """Draw the shares of recording lengths per class of CinC 2017. Returns the figure."""
     made, ax = figure(height=2.8)

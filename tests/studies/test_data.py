@@ -8,7 +8,6 @@ import pytest
 from ecgrepro.corpora.cinc2017 import CLASSES
 from ecgrepro.corpora.corpus import Corpus
 from ecgrepro.studies import data as study
-from ecgrepro.studies.figures import WATERMARK
 
 
 @pytest.fixture
@@ -89,27 +88,6 @@ def test_offsets_find_a_shifted_annotation(make_corpus, make_record):
     events = {"beat_positions": beats, "beat_classes": np.ones(len(beats), np.int8)}
     table = study.annotation_offsets(make_corpus([make_record("r", signal=signal, fs=250.0, **events)]))
     assert table.to_numpy().tolist() == [[12.0, len(beats)]]
-
-
-def test_a_record_is_drawn_with_its_beats_and_the_mark(corpora):
-    corpus = Corpus(corpora / "icentia11k")
-    made = study.draw_record(corpus, 0, seconds=8, title="A title")
-    (ax,) = made.axes
-    assert ax.get_title() == "A title"
-    assert len(ax.lines[0].get_xdata()) == 8 * 250
-    drawn = sum(len(line.get_xdata()) for line in ax.lines[1:])
-    row = corpus.index.iloc[0]
-    positions = corpus.beats[0][row.beats_start : row.beats_stop]
-    assert drawn == (positions < 8 * 250).sum() > 3
-    assert WATERMARK in [text.get_text() for text in made.texts]
-
-
-def test_a_short_record_is_drawn_whole(corpora):
-    corpus = Corpus(corpora / "cinc2017")
-    made = study.draw_record(corpus, 1, seconds=10_000, synthetic=False)
-    assert len(made.axes[0].lines[0].get_xdata()) == corpus.index.n_samples[1]
-    assert corpus.index.record_id[1] in made.axes[0].get_title()
-    assert made.texts == []
 
 
 def test_tables_are_drawn(corpus):
