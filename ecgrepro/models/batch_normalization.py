@@ -9,7 +9,8 @@ import keras
 
 @keras.saving.register_keras_serializable("ecgrepro")
 class BatchNormalization(keras.layers.BatchNormalization):
-    """Drop-in for `keras.layers.BatchNormalization`, fused over the last axis of (batch, time, channels).
+    """Drop-in for `keras.layers.BatchNormalization`, fused over the last axis of (batch, time, channels) and of
+    (batch, height, width, channels).
 
     In inference, when frozen, with a mask, on another shape or axis, with an option that the kernel does not know, or
     on another backend, Keras' own code runs.
@@ -21,7 +22,8 @@ class BatchNormalization(keras.layers.BatchNormalization):
         return super().call(inputs, training=training, mask=mask)
 
     def _can_fuse(self, inputs):
-        if keras.backend.backend() != "tensorflow" or len(inputs.shape) != 3 or self.axis not in (-1, 2):
+        rank = len(inputs.shape)
+        if keras.backend.backend() != "tensorflow" or rank not in (3, 4) or self.axis not in (-1, rank - 1):
             return False
         plain = not self.synchronized and not getattr(self, "renorm", False)  # Keras 3.13 has no renorm
         return plain and self.center and self.scale
@@ -29,8 +31,9 @@ class BatchNormalization(keras.layers.BatchNormalization):
     def _fused(self, inputs):
         import tensorflow as tf
 
+        signal = len(inputs.shape) == 3  # to the kernel an image of one row
         out, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
-            x=tf.expand_dims(inputs, 1),
+            x=tf.expand_dims(inputs, 1) if signal else inputs,
             scale=tf.cast(self.gamma, "float32"),
             offset=tf.cast(self.beta, "float32"),
             mean=tf.zeros([0]),
@@ -43,4 +46,4 @@ class BatchNormalization(keras.layers.BatchNormalization):
         variance *= (count - 1) / count
         for moving, batch in ((self.moving_mean, mean), (self.moving_variance, variance)):
             moving.assign(moving * self.momentum + batch * (1 - self.momentum))
-        return tf.squeeze(out, 1)
+        return tf.squeeze(out, 1) if signal else out

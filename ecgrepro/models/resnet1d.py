@@ -1,7 +1,7 @@
-"""The 1-D ResNet of Weimann & Conrad (2021), layer for layer.
+"""The 1-D ResNets of Weimann & Conrad (2021), layer for layer: 18, 34 and 50 layers deep.
 
 Source: Weimann K, Conrad TOF, Sci Rep 11:5251 (2021), as coded in kweimann/ecg-transfer-learning c255af5
-(`transplant/modules/resnet1d.py`); blocks from He et al., CVPR 2016 (arXiv:1512.03385).
+(`transplant/modules/resnet1d.py`, `finetuning/utils.py`); blocks from He et al., CVPR 2016 (arXiv:1512.03385).
 
 ========== ===================================================== ==================
 part       layers                                                output (ResNet-18)
@@ -14,11 +14,15 @@ stage 4    2 blocks, kernel 3, 512 filters, first stride 2       (T/32, 512)
 head       global average pooling; dense                         (n_outputs,)
 ========== ===================================================== ==================
 
-A block is conv-BN-ReLU-conv-BN, plus the shortcut, ReLU (post-activation, although the paper's name says v2). The
-shortcut is the identity, or a 1x1 convolution with BN where channels or stride change. Convolutions have no bias;
-BN has momentum .9 and epsilon 1e-5; kernels start as VarianceScaling(1, fan_in, truncated normal).
+ResNet-34 and ResNet-50 have 3, 4, 6 and 3 blocks in their stages. A block of ResNet-18 and ResNet-34 is
+conv-BN-ReLU-conv-BN, plus the shortcut, ReLU (post-activation, although the paper's name says v2). A block of ResNet-50
+is a bottleneck: convolution 1, the stage's convolution (which carries the stride), convolution 1 with four times the
+filters, each with BN, plus the shortcut, ReLU; its stages end in 256, 512, 1,024 and 2,048 channels. The shortcut is
+the identity, or a 1x1 convolution with BN where channels or stride change. Convolutions have no bias; BN has momentum
+.9 and epsilon 1e-5; kernels start as VarianceScaling(1, fan_in, truncated normal).
 
-Parameters, moving statistics included: 4,492,480 in the extractor; 4,494,532 with 4 and 4,495,045 with 5 outputs.
+Parameters, moving statistics included: of ResNet-18 4,492,480 in the extractor; 4,494,532 with 4 and 4,495,045 with 5
+outputs, as the class report's model summaries print them. For the deeper nets no count is published.
 
 Departures: outputs are logits (the original fine-tuning head ends in a softmax; loss and argmax are the same), and
 `width` scales every filter count for small runs (1.0 is the publication).
@@ -31,7 +35,9 @@ import keras
 from ecgrepro.errors import SettingsError
 from ecgrepro.models.batch_normalization import BatchNormalization
 
-BLOCKS = {18: (2, 2, 2, 2)}
+BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3)}
+#: Depths built of bottlenecks, and how many times the filters a bottleneck's last convolution has.
+BOTTLENECKS, EXPANSION = (50,), 4
 KERNELS = (7, 5, 5, 3)
 FILTERS = (64, 128, 256, 512)
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
@@ -39,7 +45,7 @@ PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 HEAD = "head"
 
 
-def resnet1d(length, n_outputs, *, depth=18, width=1.0, n_leads=1, precision="float32"):
+def resnet1d(length, n_outputs, *, depth=18, width=1.0, n_leads=1, precision="float32", transform=None):
     """Build the net.
 
     Parameters
@@ -48,12 +54,14 @@ def resnet1d(length, n_outputs, *, depth=18, width=1.0, n_leads=1, precision="fl
         Samples of an input; None leaves it open.
     n_outputs : int
         Classes of the head; 0 leaves the head out and ends at the pooled features.
-    depth : {18}
+    depth : {18, 34, 50}
     width : float
         Multiplies every filter count; 64 * width must be a whole number.
     n_leads : int
     precision : {"float32", "mixed_bfloat16", "mixed_float16"}
         Keras dtype policy of the layers; weights and logits are float32 in all of them.
+    transform : keras.Layer, optional
+        Without weights, from (batch, length, n_leads) to (batch, time, channels), put before the stem.
 
     Returns
     -------
@@ -67,22 +75,16 @@ def resnet1d(length, n_outputs, *, depth=18, width=1.0, n_leads=1, precision="fl
     """
     if depth not in BLOCKS:
         raise SettingsError("depth", f"one of {sorted(BLOCKS)}", str(depth), "Choose a published depth.")
-    if not (width > 0 and (FILTERS[0] * width) % 1 == 0):
-        raise SettingsError(
-            "width", "64 * width a whole number above 0", str(width), "Try 0.125, 0.25, 0.5 or 1."
-        )
-    if precision not in PRECISIONS:
-        raise SettingsError(
-            "precision", f"one of {', '.join(PRECISIONS)}", repr(precision), "Take float32 if in doubt."
-        )
-    with _policy(precision):
+    check_width(width, FILTERS[0])
+    with dtype_policy(precision):
         inputs = keras.Input((length, n_leads), name="signal")
-        x = _stem(inputs, int(FILTERS[0] * width))
+        x = _stem(inputs if transform is None else transform(inputs), int(FILTERS[0] * width))
+        add_block = _bottleneck if depth in BOTTLENECKS else _block
         for stage, n_blocks in enumerate(BLOCKS[depth]):
             for block in range(n_blocks):
                 stride = 2 if stage and not block else 1
                 name = f"stage{stage + 1}_block{block + 1}"
-                x = _block(x, int(FILTERS[stage] * width), KERNELS[stage], stride, name)
+                x = add_block(x, int(FILTERS[stage] * width), KERNELS[stage], stride, name)
         x = keras.layers.GlobalAveragePooling1D(name="pool", dtype="float32")(x)
         if n_outputs:
             x = keras.layers.Dense(n_outputs, name=HEAD, dtype="float32")(x)
@@ -90,8 +92,21 @@ def resnet1d(length, n_outputs, *, depth=18, width=1.0, n_leads=1, precision="fl
         return keras.Model(inputs, x, name=f"resnet{depth}")
 
 
+def check_width(width, filters):
+    """Raise SettingsError unless `filters` (a net's smallest filter count) * `width` is a whole number above 0."""
+    if not (width > 0 and (filters * width) % 1 == 0):
+        raise SettingsError(
+            "width", f"{filters} * width a whole number above 0", str(width), "Try 0.125, 0.25, 0.5 or 1."
+        )
+
+
 @contextmanager
-def _policy(precision):
+def dtype_policy(precision):
+    """Make layers under a Keras dtype policy and put the policy before back; SettingsError for an unknown one."""
+    if precision not in PRECISIONS:
+        raise SettingsError(
+            "precision", f"one of {', '.join(PRECISIONS)}", repr(precision), "Take float32 if in doubt."
+        )
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(precision)
     try:
@@ -113,13 +128,25 @@ def _stem(x, filters):
     return keras.layers.MaxPooling1D(3, 2, "same", name="stem_pool")(x)
 
 
+def _shortcut(x, filters, stride, name):
+    if stride == 1 and x.shape[-1] == filters:
+        return x
+    # a 1x1 convolution of stride s reads every s-th sample. Dropping the others first gives the same numbers
+    # and keeps clear of oneDNN's strided 1x1 kernel, which in TensorFlow 2.21 writes past its memory for
+    # some channel counts (8 to 16 on AVX-512: "malloc(): invalid size") or, worse, says nothing
+    return _conv(x[:, ::stride] if stride > 1 else x, filters, 1, 1, f"{name}_shortcut")
+
+
 def _block(x, filters, kernel, stride, name):
-    shortcut = x
-    if stride > 1 or x.shape[-1] != filters:
-        # a 1x1 convolution of stride s reads every s-th sample. Dropping the others first gives the same numbers
-        # and keeps clear of oneDNN's strided 1x1 kernel, which in TensorFlow 2.21 writes past its memory for
-        # some channel counts (8 to 16 on AVX-512: "malloc(): invalid size") or, worse, says nothing
-        shortcut = _conv(x[:, ::stride], filters, 1, 1, f"{name}_shortcut")
+    shortcut = _shortcut(x, filters, stride, name)
     x = keras.layers.ReLU(name=f"{name}_relu1")(_conv(x, filters, kernel, stride, f"{name}_first"))
     x = _conv(x, filters, kernel, 1, f"{name}_second")
     return keras.layers.ReLU(name=f"{name}_relu2")(keras.layers.Add(name=f"{name}_add")([x, shortcut]))
+
+
+def _bottleneck(x, filters, kernel, stride, name):
+    shortcut = _shortcut(x, filters * EXPANSION, stride, name)
+    x = keras.layers.ReLU(name=f"{name}_relu1")(_conv(x, filters, 1, 1, f"{name}_first"))
+    x = keras.layers.ReLU(name=f"{name}_relu2")(_conv(x, filters, kernel, stride, f"{name}_second"))
+    x = _conv(x, filters * EXPANSION, 1, 1, f"{name}_third")
+    return keras.layers.ReLU(name=f"{name}_relu3")(keras.layers.Add(name=f"{name}_add")([x, shortcut]))

@@ -8,6 +8,7 @@ from tests.models.harness import Harness
 
 RNG = np.random.default_rng(0)
 INPUTS = RNG.normal(0.7, 2.0, size=(6, 50, 8)).astype("float32")
+IMAGES = RNG.normal(0.7, 2.0, size=(3, 5, 20, 8)).astype("float32")
 WEIGHTS = [RNG.normal(1, 0.2, 8), RNG.normal(0, 0.5, 8), RNG.normal(0, 0.3, 8), RNG.uniform(0.5, 2, 8)]
 SETTINGS = {"momentum": 0.9, "epsilon": 1e-5}
 
@@ -19,8 +20,10 @@ def make(kind, inputs=INPUTS, weights=WEIGHTS, **settings):
     return layer
 
 
-def pair(**settings):
-    return make(BatchNormalization, **settings), make(keras.layers.BatchNormalization, **settings)
+def pair(inputs=INPUTS, **settings):
+    return tuple(
+        make(kind, inputs, **settings) for kind in (BatchNormalization, keras.layers.BatchNormalization)
+    )
 
 
 def train(layer, inputs=INPUTS, **settings):
@@ -40,24 +43,30 @@ def same(ours, reference):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
 
 
-def test_training_equals_keras_in_output_gradients_and_moving_statistics():
-    ours, reference = pair()
-    assert ours._can_fuse(INPUTS)
+both_ranks = pytest.mark.parametrize("inputs", [INPUTS, IMAGES], ids=["signals", "images"])
+
+
+@both_ranks
+def test_training_equals_keras_in_output_gradients_and_moving_statistics(inputs):
+    ours, reference = pair(inputs=inputs)
+    assert ours._can_fuse(inputs)
     for _ in range(3):
-        same(train(ours), train(reference))
+        same(train(ours, inputs), train(reference, inputs))
 
 
-def test_the_moving_variance_is_of_the_population():
-    layer = make(BatchNormalization)
-    layer(INPUTS, training=True)
-    expected = 0.9 * WEIGHTS[3] + 0.1 * INPUTS.reshape(-1, 8).var(axis=0)
+@both_ranks
+def test_the_moving_variance_is_of_the_population(inputs):
+    layer = make(BatchNormalization, inputs)
+    layer(inputs, training=True)
+    expected = 0.9 * WEIGHTS[3] + 0.1 * inputs.reshape(-1, 8).var(axis=0)
     np.testing.assert_allclose(layer.moving_variance, expected, rtol=1e-5)
 
 
-def test_a_compiled_call_equals_keras():
-    ours, reference = pair()
+@both_ranks
+def test_a_compiled_call_equals_keras(inputs):
+    ours, reference = pair(inputs=inputs)
     outs = [
-        tf.function(lambda x, layer=layer: layer(x, training=True))(INPUTS) for layer in (ours, reference)
+        tf.function(lambda x, layer=layer: layer(x, training=True))(inputs) for layer in (ours, reference)
     ]
     same([outs[0], *ours.get_weights()], [outs[1], *reference.get_weights()])
 
@@ -81,10 +90,21 @@ def test_what_the_kernel_does_not_know_is_left_to_keras(settings):
     same(train(layers[0]), train(layers[1]))
 
 
-def test_other_ranks_are_left_to_keras():
-    flat = INPUTS[:, 0]
-    ours, reference = pair(inputs=flat)
-    same(train(ours, flat), train(reference, flat))
+@pytest.mark.parametrize("shape", [(60, 8), (3, 2, 5, 4, 8)])
+def test_other_ranks_are_left_to_keras(shape):
+    inputs = np.resize(INPUTS, shape)
+    ours, reference = pair(inputs=inputs)
+    assert not ours._can_fuse(inputs)
+    same(train(ours, inputs), train(reference, inputs))
+
+
+def test_channels_that_come_first_in_an_image_are_left_to_keras():
+    inputs = np.moveaxis(IMAGES, -1, 1)
+    layers = [kind(**SETTINGS, axis=1) for kind in (BatchNormalization, keras.layers.BatchNormalization)]
+    for layer in layers:
+        layer.build(inputs.shape)
+    assert not layers[0]._can_fuse(inputs)
+    same(train(layers[0], inputs), train(layers[1], inputs))
 
 
 def test_a_mask_is_left_to_keras():
@@ -100,9 +120,10 @@ def test_a_batch_of_one_frame_stays_finite():
     assert np.isfinite(layer.moving_variance).all()
 
 
-def test_bfloat16_follows_keras_within_its_precision():
-    ours, reference = pair(dtype="mixed_bfloat16")
-    out, expected = (np.asarray(layer(INPUTS, training=True), np.float32) for layer in (ours, reference))
+@both_ranks
+def test_bfloat16_follows_keras_within_its_precision(inputs):
+    ours, reference = pair(inputs=inputs, dtype="mixed_bfloat16")
+    out, expected = (np.asarray(layer(inputs, training=True), np.float32) for layer in (ours, reference))
     np.testing.assert_allclose(out, expected, atol=0.05)
     for a, b in zip(ours.get_weights(), reference.get_weights(), strict=True):
         np.testing.assert_allclose(a, b, rtol=5e-3, atol=5e-3)

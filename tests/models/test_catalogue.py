@@ -1,7 +1,26 @@
+import json
+import subprocess
+import sys
+
+import keras
 import pytest
 
+from ecgrepro.claims import ledger
 from ecgrepro.errors import SettingsError
-from ecgrepro.models.catalogue import build, catalogue, flops
+from ecgrepro.models.catalogue import MODELS, build, catalogue
+
+NAMES = (
+    "resnet18",
+    "resnet34",
+    "resnet50",
+    "resnet18_2d",
+    "alexnet",
+    "xresnet1d50",
+    "xresnet1d101",
+    "inception1d",
+)
+#: Huerta et al. 2022, table 1.
+ALEXNET = [34_944, 307_456, 885_120, 663_936, 442_624, 37_752_832, 16_781_312, 4_097_000]
 
 
 @pytest.fixture(scope="module")
@@ -9,31 +28,93 @@ def rows():
     return catalogue()
 
 
-def test_the_published_counts_are_listed(rows):
-    assert [(row["name"], row["outputs"], row["parameters"]) for row in rows] == [
-        ("resnet18 extractor", 0, 4_492_480),
-        ("resnet18", 4, 4_494_532),
-        ("resnet18", 5, 4_495_045),
+def of(rows, name, layers=False):
+    return [row for row in rows if row["name"] == name and bool(row["layer"]) == layers]
+
+
+def test_the_models_are_the_documents():
+    assert tuple(MODELS) == NAMES
+
+
+def test_every_published_count_is_the_counted_one(rows):
+    published = [row for row in rows if row["published"]]
+    assert len(published) == 3 + 1 + 1 + 8
+    for row in published:
+        assert row["parameters"] == row["published"], row
+        assert row["where"]
+
+
+def test_the_published_counts_of_the_resnets_are_listed(rows):
+    assert [(row["outputs"], row["published"]) for row in of(rows, "resnet18")] == [
+        (0, 4_492_480), (4, 4_494_532), (5, 4_495_045)]  # fmt: skip
+    assert [(row["outputs"], row["published"]) for row in of(rows, "resnet18_2d")] == [
+        (5, 11_187_205),
+        (4, None),
     ]
 
 
+def test_the_ledger_judges_the_same_numbers(rows):
+    claims = {claim.id: claim for claim in ledger.load()}
+    assert set(claims["T1F-params"].published.values()) <= {row["published"] for row in rows}
+
+
+def test_alexnet_is_listed_layer_by_layer(rows):
+    assert [row["published"] for row in of(rows, "alexnet")] == [60_965_224]
+    layers = of(rows, "alexnet", layers=True)
+    assert [row["published"] for row in layers] == ALEXNET
+    assert sum(row["parameters"] for row in layers) == 60_965_224
+    assert sum(row["flops"] for row in layers) == of(rows, "alexnet")[0]["flops"]
+
+
+def test_every_model_is_listed_and_fit_for_json(rows):
+    assert {row["name"] for row in rows} == set(NAMES)
+    keys = {"name", "layer", "outputs", "input", "parameters", "published", "where", "flops"}
+    assert all(row.keys() == keys and row["flops"] > 0 and row["parameters"] > 0 for row in rows)
+    assert json.loads(json.dumps(rows)) == rows
+
+
 def test_operations_grow_with_the_frame(rows):
-    assert rows[1]["flops"] - rows[0]["flops"] == 2 * 512 * 4
+    extractor, four, five = of(rows, "resnet18")
+    assert four["flops"] - extractor["flops"] == 2 * 512 * 4
     # the convolutions are per sample; the heads are not
-    assert rows[0]["flops"] == 8 * (rows[2]["flops"] - 2 * 512 * 5)
+    assert extractor["flops"] == 8 * (five["flops"] - 2 * 512 * 5)
 
 
-def test_operations_are_those_counted_by_hand():
-    # width 1/64: one filter per 64; a stage is its convolutions (kernel x in x out) times the samples of its output
-    samples, expected = 64, 0
-    expected += 7 * 1 * 1 * samples // 2
-    for kernel, inside, outside, length in ((7, 1, 1, 16), (5, 1, 2, 8), (5, 2, 4, 4), (3, 4, 8, 2)):
-        shortcut = inside * outside if inside != outside else 0
-        expected += length * (kernel * inside * outside + 3 * kernel * outside**2 + shortcut)
-    expected += 8 * 3
-    assert flops(build("resnet18", 64, 3, width=1 / 64)) == 2 * expected
+def test_a_signal_is_a_length_or_a_shape():
+    assert build("resnet18", 256, 4, width=1 / 64).input_shape == (None, 256, 1)
+    assert build("resnet18", None, 4, width=1 / 64).input_shape == (None, None, 1)
+    assert build("resnet18", (256, 3), 4, width=1 / 64).input_shape == (None, 256, 3)
+    assert build("resnet18", 256, 4, width=1 / 64, n_leads=2).input_shape == (None, 256, 2)
+
+
+def test_the_depth_follows_from_the_name():
+    assert [build(name, 256, 4, width=1 / 64).name for name in NAMES[:3]] == list(NAMES[:3])
+
+
+def test_an_image_net_takes_a_signal_through_a_transform():
+    def image():
+        return keras.layers.Reshape((64, 64, 1))
+
+    assert build("resnet18_2d", (64, 64, 1), 4, width=1 / 64).input_shape == (None, 64, 64, 1)
+    assert build("resnet18_2d", 4096, 4, width=1 / 64, transform=image()).input_shape == (None, 4096, 1)
+    assert build("resnet18_2d", (2048, 2), 4, width=1 / 64, transform=image()).input_shape == (None, 2048, 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "expected"),
+    [("resnet18_2d", 4096, "(height, width, channels)"), ("resnet18", (64, 64, 1), "(length, n_leads)")],
+)
+def test_a_shape_of_the_wrong_kind_is_refused(name, shape, expected):
+    with pytest.raises(SettingsError) as caught:
+        build(name, shape, 4, width=1 / 64)
+    assert f"input of {name}: expected {expected}; got {shape}" in str(caught.value)
 
 
 def test_an_unknown_model_is_refused_by_name():
-    with pytest.raises(SettingsError, match="model: expected one of resnet18; got 'resnet50'"):
-        build("resnet50", 256, 4)
+    with pytest.raises(SettingsError, match="model: expected one of resnet18, .*; got 'resnet152'"):
+        build("resnet152", 256, 4)
+
+
+def test_names_can_be_looked_up_without_keras():
+    code = "import sys; from ecgrepro.models.catalogue import MODELS; sys.exit('keras' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -4,11 +4,13 @@ import pytest
 
 from ecgrepro.errors import SettingsError
 from ecgrepro.models.resnet1d import HEAD, resnet1d
-from tests.models.harness import Harness
+from tests.models.harness import small_harness
 
 RNG = np.random.default_rng(0)
 #: Stage: blocks, kernel, filters, stride of its first block (Weimann & Conrad 2021 as coded).
 STAGES = {1: (2, 7, 64, 1), 2: (2, 5, 128, 2), 3: (2, 5, 256, 2), 4: (2, 3, 512, 2)}
+#: Blocks in the stages of the deeper nets.
+DEEPER = (3, 4, 6, 3)
 
 
 @pytest.fixture(scope="module")
@@ -18,15 +20,93 @@ def net():
     return resnet1d(2048, 4)
 
 
-@pytest.fixture(scope="module")
-def harness():
-    inputs = RNG.normal(size=(2, 256, 1)).astype("float32")
-    return Harness(lambda policy: resnet1d(256, 4, width=0.125, precision=policy), inputs, (2, 4), "float32")
+@pytest.fixture(scope="module", params=["resnet18", "resnet34", "resnet50"])
+def harness(request):
+    return small_harness(request.param)
+
+
+class Mean(keras.layers.Layer):
+    """Stands in for a transform: a moving mean over two samples, one channel more."""
+
+    def call(self, inputs):
+        mean = (inputs[:, 1:] + inputs[:, :-1]) / 2
+        return keras.ops.concatenate([mean, inputs[:, 1:]], axis=-1)
 
 
 @pytest.mark.parametrize(("n_outputs", "expected"), [(0, 4_492_480), (4, 4_494_532), (5, 4_495_045)])
 def test_parameters_are_the_published_ones(n_outputs, expected):
     assert resnet1d(None, n_outputs).count_params() == expected
+
+
+def test_resnet34_has_the_parameters_counted_stage_by_stage():
+    def conv(kernel, inside, outside):
+        return kernel * inside * outside + 4 * outside  # no bias; scale, offset, mean, variance
+
+    expected = {
+        "stem": conv(7, 1, 64),
+        "stage1": 6 * conv(7, 64, 64),
+        "stage2": conv(5, 64, 128) + 7 * conv(5, 128, 128) + conv(1, 64, 128),
+        "stage3": conv(5, 128, 256) + 11 * conv(5, 256, 256) + conv(1, 128, 256),
+        "stage4": conv(3, 256, 512) + 5 * conv(3, 512, 512) + conv(1, 256, 512),
+        "head": 512 * 4 + 4,
+    }
+    assert counted(resnet1d(None, 4, depth=34)) == expected
+
+
+def test_resnet50_has_the_parameters_counted_stage_by_stage():
+    def conv(kernel, inside, outside):
+        return kernel * inside * outside + 4 * outside
+
+    def first(kernel, inside, filters):
+        return block(kernel, inside, filters) + conv(1, inside, 4 * filters)
+
+    def block(kernel, inside, filters):
+        return conv(1, inside, filters) + conv(kernel, filters, filters) + conv(1, filters, 4 * filters)
+
+    expected = {
+        "stem": conv(7, 1, 64),
+        "stage1": first(7, 64, 64) + 2 * block(7, 256, 64),
+        "stage2": first(5, 256, 128) + 3 * block(5, 512, 128),
+        "stage3": first(5, 512, 256) + 5 * block(5, 1024, 256),
+        "stage4": first(3, 1024, 512) + 2 * block(3, 2048, 512),
+        "head": 2048 * 4 + 4,
+    }
+    assert counted(resnet1d(None, 4, depth=50)) == expected
+
+
+def counted(net):
+    counts = {}
+    for layer in net.layers:
+        if layer.weights:
+            part = layer.name.split("_")[0]
+            counts[part] = counts.get(part, 0) + layer.count_params()
+    assert sum(counts.values()) == net.count_params()
+    return counts
+
+
+@pytest.mark.parametrize(("depth", "n_convolutions"), [(18, 17), (34, 33), (50, 49)])
+def test_the_depth_counts_convolutions_and_the_head_but_no_shortcut(depth, n_convolutions):
+    layers = resnet1d(None, 4, depth=depth, width=1 / 64).layers
+    kinds = [
+        layer for layer in layers if isinstance(layer, keras.layers.Conv1D) and "_shortcut" not in layer.name
+    ]
+    assert len(kinds) == n_convolutions
+
+
+def test_a_bottleneck_strides_in_its_middle_and_projects_in_every_first_block():
+    net = resnet1d(2048, 4, depth=50)
+    for stage, (_, kernel, filters, stride) in STAGES.items():
+        for block in range(1, DEEPER[stage - 1] + 1):
+            parts = [
+                net.get_layer(f"stage{stage}_block{block}_{part}_conv")
+                for part in ("first", "second", "third")
+            ]
+            assert [part.kernel_size for part in parts] == [(1,), (kernel,), (1,)]
+            assert [part.filters for part in parts] == [filters, filters, 4 * filters]
+            assert [part.strides for part in parts] == [(1,), (stride if block == 1 else 1,), (1,)]
+    found = {layer.name for layer in net.layers if layer.name.endswith("shortcut_conv")}
+    assert found == {f"stage{stage}_block1_shortcut_conv" for stage in STAGES}
+    assert net.get_layer("stage4_block3_relu3").output.shape == (None, 64, 2048)
 
 
 def test_stem_is_a_wide_convolution_and_a_pool(net):
@@ -91,6 +171,7 @@ def test_an_open_length_takes_any_input():
 
 def plain(x, net):
     """The table of the docstring once more, in plain Keras layers, with the weights of `net`."""
+    names = {layer.name for layer in net.layers}
 
     def conv_bn(x, name, stride=1):
         ours, norm = net.get_layer(f"{name}_conv"), net.get_layer(f"{name}_bn")
@@ -104,18 +185,25 @@ def plain(x, net):
 
     x = keras.ops.relu(conv_bn(x, "stem", 2))
     x = keras.ops.max_pool(x, 3, 2, "same")
-    for stage, (blocks, _, _, first_stride) in STAGES.items():
-        for block in range(1, blocks + 1):
+    for stage, (*_, first_stride) in STAGES.items():
+        for block in range(1, 1 + sum(name.startswith(f"stage{stage}_") for name in names if "add" in name)):
             name, stride = f"stage{stage}_block{block}", first_stride if block == 1 else 1
-            shortcut = conv_bn(x, f"{name}_shortcut", stride) if stride > 1 else x
-            inner = keras.ops.relu(conv_bn(x, f"{name}_first", stride))
-            x = keras.ops.relu(conv_bn(inner, f"{name}_second") + shortcut)
+            shortcut = conv_bn(x, f"{name}_shortcut", stride) if f"{name}_shortcut_conv" in names else x
+            if f"{name}_third_conv" in names:
+                inner = keras.ops.relu(conv_bn(x, f"{name}_first"))
+                inner = conv_bn(keras.ops.relu(conv_bn(inner, f"{name}_second", stride)), f"{name}_third")
+            else:
+                inner = conv_bn(keras.ops.relu(conv_bn(x, f"{name}_first", stride)), f"{name}_second")
+            x = keras.ops.relu(inner + shortcut)
     kernel, bias = net.get_layer(HEAD).get_weights()
     return keras.ops.mean(x, axis=1) @ kernel + bias
 
 
-def test_the_net_equals_its_table_in_plain_layers(net):
-    inputs = RNG.normal(size=(2, 2048, 1)).astype("float32")
+@pytest.mark.parametrize("depth", [18, 34, 50])
+def test_the_net_equals_its_table_in_plain_layers(net, depth):
+    if depth != 18:
+        net = resnet1d(512, 4, depth=depth)
+    inputs = RNG.normal(size=(2, net.input_shape[1], 1)).astype("float32")
     for layer in net.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             gamma, beta, *_ = (RNG.normal(1, 0.1, part.shape) for part in layer.get_weights())
@@ -173,6 +261,15 @@ def test_gradients_reach_every_trainable_weight(harness):
     harness.check_gradients_reach_every_trainable_weight()
 
 
+def test_a_transform_stands_between_input_and_stem():
+    net = resnet1d(257, 3, width=0.125, n_leads=2, transform=Mean())
+    inputs = RNG.normal(size=(2, 257, 2)).astype("float32")
+    after = resnet1d(256, 3, width=0.125, n_leads=4)
+    after.set_weights(net.get_weights())
+    assert net.input_shape == (None, 257, 2)
+    np.testing.assert_allclose(net(inputs), after(Mean()(inputs)), rtol=1e-5)
+
+
 def test_the_width_multiplies_every_filter_count(net):
     narrow = resnet1d(2048, 4, width=0.25)
     for layer in narrow.layers:
@@ -187,7 +284,7 @@ def test_the_pilots_net_has_its_size():
 @pytest.mark.parametrize(
     ("settings", "named"),
     [
-        ({"depth": 34}, "depth: expected one of"),
+        ({"depth": 101}, "depth: expected one of"),
         ({"width": 0.3}, "width: expected"),
         ({"width": 0}, "width: expected"),
         ({"width": -1}, "width: expected"),

@@ -1,0 +1,99 @@
+"""The class report's 2-D ResNet-18 on spectrograms, layer for layer.
+
+Source: the DL4H class report of Team 1 (2024), as coded in myles-i/DLH_TransferLearning afba128
+(`transplant/modules/resnet2d.py`, `finetuning/utils.py`); blocks from He et al., CVPR 2016 (arXiv:1512.03385).
+
+========== ===================================================== ========================
+part       layers                                                output
+========== ===================================================== ========================
+stem       conv 7x7, stride 2, 64; BN; ReLU; max-pool 2x2        (H/4, W/4, 64)
+stage 1    2 blocks, 64 filters                                  (H/4, W/4, 64)
+stage 2    2 blocks, 128 filters, first stride 2                 (H/8, W/8, 128)
+stage 3    2 blocks, 256 filters, first stride 2                 (H/16, W/16, 256)
+stage 4    2 blocks, 512 filters, first stride 2                 (H/32, W/32, 512)
+head       global average pooling; dense                         (n_outputs,)
+========== ===================================================== ========================
+
+A block is conv-BN-ReLU-conv-BN, 3x3, plus the shortcut, ReLU. The shortcut is the identity, or in the first block of
+stages 2 to 4 a 1x1 convolution with BN. Unlike the 1-D net's, convolutions have a bias, BN has Keras' defaults
+(momentum .99, epsilon 1e-3) and kernels start He-normal: the report's comparison of 1-D and 2-D is between nets that
+differ in more than the input. Inputs are magnitudes of 128 frequencies: 128 frames (4,096 samples) in pre-training,
+512 (16,384 samples) in fine-tuning.
+
+Parameters, moving statistics included: 11,187,205 with 5 outputs, as the report's model summary prints them.
+
+Departures: outputs are logits (the original fine-tuning head ends in a softmax; loss and argmax are the same), and
+`width` scales every filter count for small runs (1.0 is the publication).
+"""
+
+import keras
+
+from ecgrepro.models.batch_normalization import BatchNormalization
+from ecgrepro.models.resnet1d import HEAD, check_width, dtype_policy
+
+BLOCKS = (2, 2, 2, 2)
+FILTERS = (64, 128, 256, 512)
+
+
+def resnet2d(shape, n_outputs, *, width=1.0, precision="float32", transform=None):
+    """Build the net.
+
+    Parameters
+    ----------
+    shape : tuple
+        Of one image, (frequencies, frames, channels), such as (128, 512, 1). With `transform` that of one raw signal,
+        (length, n_leads).
+    n_outputs : int
+        Classes of the head; 0 leaves the head out and ends at the pooled features.
+    width : float
+        Multiplies every filter count; 64 * width must be a whole number.
+    precision : {"float32", "mixed_bfloat16", "mixed_float16"}
+        Keras dtype policy of the layers; weights and logits are float32 in all of them.
+    transform : keras.Layer, optional
+        Without weights, from (batch, length, n_leads) to (batch, frequencies, frames, channels), put before the stem.
+
+    Returns
+    -------
+    keras.Model
+        From (batch, *shape) float32 to (batch, n_outputs) float32 logits.
+
+    Raises
+    ------
+    SettingsError
+        An unknown precision, or a width that gives no whole number of filters.
+    """
+    check_width(width, FILTERS[0])
+    with dtype_policy(precision):
+        inputs = keras.Input(shape, name="image" if transform is None else "signal")
+        x = _stem(inputs if transform is None else transform(inputs), int(FILTERS[0] * width))
+        for stage, n_blocks in enumerate(BLOCKS):
+            for block in range(n_blocks):
+                stride = 2 if stage and not block else 1
+                x = _block(x, int(FILTERS[stage] * width), stride, f"stage{stage + 1}_block{block + 1}")
+        x = keras.layers.GlobalAveragePooling2D(name="pool", dtype="float32")(x)
+        if n_outputs:
+            x = keras.layers.Dense(n_outputs, name=HEAD, dtype="float32")(x)
+        # under the policy too: with float16 Keras scales the loss only if the model itself says so
+        return keras.Model(inputs, x, name="resnet18_2d")
+
+
+def _conv(x, filters, kernel, stride, name):
+    layer = keras.layers.Conv2D(
+        filters, kernel, stride, "same", kernel_initializer="he_normal", name=f"{name}_conv"
+    )
+    return BatchNormalization(name=f"{name}_bn")(layer(x))
+
+
+def _stem(x, filters):
+    x = keras.layers.ReLU(name="stem_relu")(_conv(x, filters, 7, 2, "stem"))
+    return keras.layers.MaxPooling2D(2, 2, "same", name="stem_pool")(x)
+
+
+def _block(x, filters, stride, name):
+    shortcut = x
+    if stride > 1:
+        # samples are dropped before the 1x1 convolution, not by it: see `resnet1d._shortcut`
+        shortcut = _conv(x[:, ::stride, ::stride], filters, 1, 1, f"{name}_shortcut")
+    x = keras.layers.ReLU(name=f"{name}_relu1")(_conv(x, filters, 3, stride, f"{name}_first"))
+    x = _conv(x, filters, 3, 1, f"{name}_second")
+    return keras.layers.ReLU(name=f"{name}_relu2")(keras.layers.Add(name=f"{name}_add")([x, shortcut]))
