@@ -22,6 +22,7 @@ class BeatTask:
 
     name = "beat"
     classes = BEAT_CLASSES
+    kind = "beats"
 
     def labels(self, events, starts, length):
         """Label frames.
@@ -45,31 +46,3 @@ class BeatTask:
         # argmax of all zeros is 0: "undefined", as published
         label = np.where(has_abnormal, _ABNORMAL[abnormal.argmax(axis=1)], _ORDINARY[ordinary.argmax(axis=1)])
         return label.astype(np.int32)
-
-
-class EventIndex:
-    """Events of all streams on one axis, with cumulative counts per class.
-
-    Parameters
-    ----------
-    positions : int64 array, (n_events,)
-        Ascending positions on the common axis.
-    classes : int8 array, (n_events,)
-    n_classes : int
-    """
-
-    def __init__(self, positions, classes, n_classes):
-        self.positions = np.ascontiguousarray(positions, np.int64)
-        one_hot = np.asarray(classes)[:, None] == np.arange(n_classes)
-        self.cumulative = np.zeros((len(self.positions) + 1, n_classes), np.int32)
-        np.cumsum(one_hot, axis=0, out=self.cumulative[1:])
-
-    def counts(self, starts, stops):
-        """Complete beats per class within ``[start, stop)``: int32 (n_frames, n_classes)."""
-        first = np.searchsorted(self.positions, starts, "left") + 1
-        last = np.searchsorted(self.positions, stops, "right")
-        # where no event ends in the frame, first lies behind last
-        return (
-            self.cumulative[np.maximum(last, first).clip(max=len(self.positions))]
-            - self.cumulative[first.clip(max=len(self.positions))]
-        )

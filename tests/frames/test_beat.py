@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecgrepro.corpora.record import BEAT_CLASSES
-from ecgrepro.frames.beat import BeatTask, EventIndex
+from ecgrepro.frames.beat import BeatTask
+from ecgrepro.frames.event_index import EventIndex
 
 UNDEFINED, NORMAL, PAC, ABERRATED, PVC = range(5)
 
@@ -74,12 +75,6 @@ def test_labels_are_small_integers_one_per_frame():
     events = EventIndex(np.array([5, 15]), np.array([1, 4]), 5)
     found = BeatTask().labels(events, np.array([0, 10, 20]), 10)
     assert (found.dtype, found.tolist()) == (np.int32, [0, 0, 0])
-
-
-def test_counts_are_of_complete_beats_by_class():
-    events = EventIndex(np.array([5, 15, 25, 35]), np.array([1, 4, 4, 2]), 5)
-    found = events.counts(np.array([0, 6, 36]), np.array([30, 40, 60]))
-    assert found.tolist() == [[0, 0, 0, 0, 2], [0, 0, 1, 0, 1], [0, 0, 0, 0, 0]]
 
 
 beats = st.lists(st.tuples(st.integers(0, 300), st.integers(0, 4)), max_size=40)
