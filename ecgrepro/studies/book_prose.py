@@ -10,7 +10,7 @@ import jinja2
 
 from ecgrepro import address
 from ecgrepro.errors import EcgreproError, InputError
-from ecgrepro.studies import book_cost, book_ledger, figures_ledger
+from ecgrepro.studies import book_cost, book_ledger, book_speed, figures_ledger
 
 
 def context(root, rows, figures, gains=()):
@@ -31,12 +31,13 @@ def context(root, rows, figures, gains=()):
     -------
     dict
         claim(ID), sentence(ID), verdict_counts(STUDY), decided(STUDY), studies(), ledger_table(STUDY) of
-        `book_ledger.Ledger`; verdict_figure(), forest_figure() as Markdown; cost_summary, cost_table; total;
-        gains; repository, address_is_set, colab_link(NOTEBOOK).
+        `book_ledger.Ledger`; verdict_figure(), forest_figure() as Markdown; cost_summary, cost_table;
+        speed_summary, speed_table, published_costs; total; gains; repository, address_is_set,
+        colab_link(NOTEBOOK).
     """
     figures.mkdir(parents=True, exist_ok=True)
     ledger = book_ledger.Ledger(rows)
-    records = book_cost.run_records(root)
+    records, measured = book_cost.run_records(root), book_speed.benchmarks(root)
     counts = figures_ledger.draw_counts(rows, figures / "verdicts.svg")
     forest = figures_ledger.draw_forest(rows, figures / "forest.svg")
     return {
@@ -52,6 +53,9 @@ def context(root, rows, figures, gains=()):
         "forest_figure": lambda caption: _figure("forest.svg", forest, caption) if forest else "",
         "cost_summary": book_cost.cost_summary(records),
         "cost_table": book_cost.cost_table(records),
+        "speed_summary": book_speed.speed_summary(measured),
+        "speed_table": book_speed.speed_table(measured),
+        "published_costs": book_speed.published_costs(),
         "repository": address.REPOSITORY,
         "address_is_set": address.is_set(),
         "colab_link": address.colab_link,

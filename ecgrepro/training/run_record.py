@@ -2,19 +2,20 @@
 
 import os
 import platform
-import resource
 import subprocess
-import sys
 import time
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import keras
 
+from ecgrepro.training import cost, energy
+
 PACKAGES = ("ecgrepro", "keras", "numpy", "scipy", "scikit-learn", "pandas")
 
 
-def run_record(seconds, cpu_seconds, frames, **more):
+def run_record(seconds, cpu_seconds, frames, *, flops=None, precision="float32", energy_joules=None, **more):
     """Describe the run that ends now.
 
     Parameters
@@ -23,23 +24,65 @@ def run_record(seconds, cpu_seconds, frames, **more):
         Wall-clock and processor time of training alone, earlier sittings of a resumed run included.
     frames : int
         Frames that passed forward and backward.
+    flops : float, optional
+        Operations per frame, see `ecgrepro.training.cost.training_flops`.
+    precision : {"float32", "mixed_bfloat16", "mixed_float16"}
+        What the net computed in; only read with `flops`.
+    energy_joules : float, optional
+        Of all sittings, see `metered`.
     more : dict
         Further JSON-serialisable entries.
 
     Returns
     -------
     dict
-        JSON-serialisable. ``peak_memory_MB`` is the process' since it started, earlier trials included.
+        JSON-serialisable. ``peak_memory_MB`` is the process' since it started, earlier trials included. Only where
+        they are known: ``flops_per_frame``, ``share_of_peak`` with ``peak_flops_per_second`` and ``peak_source``,
+        ``accelerator_peak_memory_MB``, ``energy_joules`` with ``energy_counters``.
     """
+    speed = frames / max(seconds, 1e-9)
     return {
         "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "commit": git_commit(),
         "backend": keras.backend.backend(), "versions": versions(), "hardware": hardware(),
         "seconds": round(seconds, 1), "cpu_seconds": round(cpu_seconds, 1), "frames": int(frames),
-        "frames_per_second": round(frames / max(seconds, 1e-9), 1),
-        "peak_memory_MB": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-                                / (1024 if sys.platform != "darwin" else 1 << 20)),
-        **more,
+        "frames_per_second": round(speed, 1), "peak_memory_MB": cost.peak_memory_mb(),
+        **_arithmetic(flops, speed, precision), **_accelerator_memory(), **_energy(energy_joules), **more,
     }  # fmt: skip
+
+
+def _arithmetic(flops, speed, precision):
+    if flops is None:
+        return {}
+    peak, source = cost.device_peak(precision)
+    return {"flops_per_frame": round(flops), "share_of_peak": float(f"{flops * speed / peak:.4g}"),
+            "peak_flops_per_second": float(f"{peak:.4g}"), "peak_source": source}  # fmt: skip
+
+
+def _accelerator_memory():
+    highest = cost.accelerator_peak_memory_mb()
+    return {} if highest is None else {"accelerator_peak_memory_MB": highest}
+
+
+def _energy(joules):
+    if joules is None:
+        return {}
+    return {"energy_joules": round(joules, 1), "energy_counters": energy.meter().names}
+
+
+@contextmanager
+def metered(run):
+    """Add what the block costs to a run's ``seconds``, ``cpu_seconds`` and ``energy_joules``.
+
+    The last is None, and stays so, where no counter can be read or an earlier sitting had none: a part of the energy is
+    no energy of the run. Nothing is added for a block that fails.
+    """
+    began, cpu, before = time.perf_counter(), time.process_time(), energy.joules()
+    yield
+    after, known = energy.joules(), run.get("energy_joules", None if run.get("seconds") else 0.0)
+    run["seconds"] = run.get("seconds", 0.0) + time.perf_counter() - began
+    run["cpu_seconds"] = run.get("cpu_seconds", 0.0) + time.process_time() - cpu
+    complete = None not in (before, after, known)
+    run["energy_joules"] = known + after - before if complete else None
 
 
 def git_commit():
@@ -81,7 +124,7 @@ def hardware():
     """Processor, cores, threads asked for, accelerators."""
     return {
         "processor": _processor(), "cores": os.cpu_count(), "threads": os.environ.get("TF_NUM_INTRAOP_THREADS", "all"),
-        "accelerators": _accelerators(),
+        "accelerators": cost.accelerators(),
     }  # fmt: skip
 
 
@@ -91,18 +134,3 @@ def _processor():
         return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
         return platform.processor() or platform.machine()
-
-
-def _accelerators():
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        devices = tf.config.list_physical_devices("GPU")
-        return [
-            tf.config.experimental.get_device_details(device).get("device_name", "GPU") for device in devices
-        ]
-    if keras.backend.backend() == "jax":
-        import jax
-
-        return [device.device_kind for device in jax.devices() if device.platform != "cpu"]
-    return []

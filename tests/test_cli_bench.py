@@ -1,0 +1,102 @@
+"""`ecgrepro bench` with measurements that take no time."""
+
+import json
+
+import pytest
+
+from ecgrepro import cli_bench
+from ecgrepro.studies import machine
+from ecgrepro.training import cost, seeds
+from tests.command_line import refused
+
+
+@pytest.fixture(autouse=True)
+def _instant(monkeypatch, tmp_path):
+    """A machine that does ten frames a second of any net, and twice as many in bfloat16."""
+
+    def training_step(net, precision, seconds):
+        speed = {"float32": 10.0, "mixed_bfloat16": 20.0}[precision]
+        return {"net": str(net), "precision": precision, "batch_size": 1, "frames_per_second": speed, "flops": 1,
+                "share_of_peak": 0.5}  # fmt: skip
+
+    monkeypatch.setenv("ECGREPRO_HOME", str(tmp_path))
+    monkeypatch.setattr(cost, "device_peak", lambda precision: (2e9, "measured matmul peak"))
+    monkeypatch.setattr(seeds, "make_deterministic", lambda seed: None)
+    monkeypatch.setattr(machine, "sampler_speed", lambda seconds: 1234.0)
+    monkeypatch.setattr(machine, "disk_speed", lambda folder, megabytes: {"write_MB_s": 1.0, "read_MB_s": 2.0,
+                                                                         "free_GB": 3.0})  # fmt: skip
+    monkeypatch.setattr(machine, "training_step", training_step)
+
+
+def test_it_says_what_it_does_before_it_starts(ecgrepro):
+    status, out, _ = ecgrepro("bench", "--studies", "freezing")
+    lines = out.splitlines()
+    assert status == 0
+    assert "cores" in lines[0]
+    assert "backend tensorflow" in lines[0]
+    assert lines[1].startswith("6 measurements: matrix products, the sampler, the disk")
+    assert "training steps of 1 nets. About 32 s; Ctrl-C" in lines[1]
+    assert lines[2].startswith("[ 1/6, ")
+    assert "2 GFLOPS (measured matmul peak)" in lines[2]
+
+
+def test_the_table_has_hours_and_the_assumptions(ecgrepro):
+    _, out, _ = ecgrepro("bench", "--studies", "freezing", "--studies", "data")
+    (line,) = (line for line in out.splitlines() if line.startswith("freezing        paper"))
+    # 80 runs of 20,000 frames and 10 epochs, at 10 and at 20 frames/s
+    assert line.split() == ["freezing", "paper", "80", "16,000,000", "444", "h", "222", "h"]
+    assert "data            demo, pilot, colab, paper: trains nothing" in out
+    assert "freezing        demo, pilot, colab: not written down yet" in out
+    assert "freezing, paper: 8 depths of freezing x 10, 80 trials, alexnet" in out
+    assert "[Huerta et al. 2022]" in out
+
+
+def test_published_hours_stand_beside_ours(ecgrepro):
+    _, out, _ = ecgrepro("bench", "--studies", "pretrain_size")
+    assert "published: 21.2 h on V100" in out
+
+
+def test_for_programs_there_is_nothing_but_json_on_standard_output(ecgrepro):
+    status, out, err = ecgrepro("bench", "--json", "--studies", "resnet1d")
+    report = json.loads(out)
+    assert status == 0
+    assert "6 measurements" not in out
+    assert "measurements: matrix products" in err
+    assert report["complete"]
+    assert report["machine"]["cores"] >= 1
+    assert {"float32", "mixed_bfloat16"} == set(report["work"][0]["hours"])
+    assert [(row["study"], row["scale"]) for row in report["studies"]] == [
+        ("resnet1d", scale) for scale in ("demo", "pilot", "colab", "paper")
+    ]
+    assert all(row["hours"]["float32"] > 0 for row in report["studies"])
+    assert report["found"][2]["frames_per_second"] == 1234.0
+
+
+def test_what_was_measured_before_it_was_stopped_is_used(ecgrepro, monkeypatch):
+    whole = machine.training_step
+
+    def stopped(net, precision, seconds):
+        if net.model == "alexnet":
+            raise KeyboardInterrupt
+        return whole(net, precision, seconds)
+
+    monkeypatch.setattr(machine, "training_step", stopped)
+    status, out, _ = ecgrepro("bench", "--studies", "freezing", "--studies", "spectrogram2d")
+    assert status == cli_bench.STOPPED
+    assert "stopped; what follows is made of what had been measured" in out
+    (line,) = (line for line in out.splitlines() if line.startswith("freezing        paper"))
+    assert line.split()[-2:] == ["?", "?"]
+    (line,) = (line for line in out.splitlines() if line.startswith("spectrogram2d   paper"))
+    assert "?" not in line
+
+
+def test_a_study_that_is_not_known_is_refused_before_anything_is_measured(ecgrepro, monkeypatch):
+    monkeypatch.setattr(machine, "sampler_speed", lambda seconds: pytest.fail("a measurement was started"))
+    refused(ecgrepro("bench", "--studies", "cooking"), "studies: expected some of data", "got ['cooking']")
+
+
+@pytest.mark.parametrize(
+    ("hours", "told"), [(None, "?"), (0.05, "~3.0 min"), (5.25, "~5.2 h"), (1234.5, "~1,234 h")]
+)
+def test_durations_are_told_in_units_that_fit(hours, told):
+    assert cli_bench._duration(hours, "~") == told
