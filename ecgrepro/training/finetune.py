@@ -4,25 +4,23 @@ Source: Weimann & Conrad 2021 as coded (c255af5, `finetuning/trainer.py`) and th
 Departure: all randomness is seeded (the original seeds the split alone).
 """
 
-import time
 from dataclasses import fields, replace
 
-import keras
 import numpy as np
 import pandas as pd
 
 from ecgrepro.corpora.cinc2017 import CLASSES
-from ecgrepro.errors import SettingsError
 from ecgrepro.evaluation import metrics
 from ecgrepro.evaluation.predictions import prediction_table
 from ecgrepro.frames.af import recording_groups
-from ecgrepro.models.catalogue import build
-from ecgrepro.models.resnet1d import HEAD
-from ecgrepro.training import checkpoint, steps
+from ecgrepro.training import checkpoint
+from ecgrepro.training.device_corpus import is_resident
+from ecgrepro.training.freezing import cost
 from ecgrepro.training.parts import split
-from ecgrepro.training.run_record import run_record
+from ecgrepro.training.run_record import metered, run_record
 from ecgrepro.training.seeds import derive, make_deterministic
-from ecgrepro.training.workspace import optimiser
+from ecgrepro.training.start import begin_stage, make_steps, stages, start_model
+from ecgrepro.training.unfreezing import stage_at
 
 CORPUS = "cinc2017"
 
@@ -49,42 +47,59 @@ def finetune(trial, store, workspace, report=lambda text: None, notes=None):
     make_deterministic(trial.seed)
     inputs, labels = workspace.af(CORPUS, trial.recipe.input)
     parts = split(trial, labels, recording_groups(workspace.corpus(CORPUS), trial.recipe.copies))
-    model = start_model(trial, store)
-    run = _resume(trial, store, model)
+    model = start_model(trial, store, (trial.recipe.input.length, 1), len(CLASSES))
+    net = _Net(
+        trial,
+        model,
+        inputs[..., None],
+        labels,
+        workspace,
+        -(-len(parts.train) // trial.recipe.batch_size),
+        report,
+    )
+    run = _resume(trial, store, net)
     while not finished(run, trial.recipe):
-        _epoch(trial, store, model, inputs, labels, parts, run)
+        net.enter(len(run["history"]) + 1)
+        _epoch(trial, store, net, labels, parts, run)
         last = run["history"][-1]
         scores = f"validation loss {last['val_loss']:.3f}, macro F1 {last['val_macro_f1']:.3f}"
         report(f"epoch {last['epoch']}, {scores}")
-    record = _record(trial, model, parts, run) | (notes or {})
-    checkpoint.restore(model, run["best"])
+    checkpoint.restore_weights(model, run["best"])
+    net.enter(run["best_epoch"])
+    record = _record(trial, net, parts, run) | (notes or {})
     ids = workspace.corpus(CORPUS).index.record_id.to_numpy()
-    store.commit(trial, run["history"], _predictions(trial, model, inputs, labels, ids, parts), record)
+    store.commit(trial, run["history"], _predictions(trial, net.steps, labels, ids, parts), record)
 
 
-def start_model(trial, store):
-    """Build and compile the net of a fine-tuning trial, with the weights it starts from."""
-    recipe = trial.recipe
-    model = build(
-        trial.model, recipe.input.length, len(CLASSES), width=trial.width, precision=trial.precision
-    )
-    if trial.parent:
-        path = store.weights(*trial.start)
-        if not path.exists():
-            raise SettingsError(trial, f"weights in {path}", "none", "Run the pre-training trial first.")
-        checkpoint.load_extractor(path, model, HEAD)
-    model.compile(optimiser(recipe.optimiser), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-    model.optimizer.build(model.trainable_variables)
-    return model
+class _Net:
+    """The net of a trial, and the compiled steps of the stage it is in."""
+
+    def __init__(self, trial, model, inputs, labels, workspace, steps_per_epoch, report):
+        self.trial, self.model, self.steps_per_epoch = trial, model, steps_per_epoch
+        self._make = lambda: make_steps(trial, model, inputs, labels, workspace, report)
+        self.stage, self.steps = None, None
+
+    def compile(self, epoch):
+        """Begin the stage of an epoch, unless it has begun: freeze, and take a new optimiser."""
+        stage, _ = stage_at(stages(self.trial), epoch)
+        if stage != self.stage:
+            begin_stage(self.trial, self.model, stages(self.trial)[stage], self.steps_per_epoch)
+            self.stage, self.steps = stage, None
+
+    def enter(self, epoch):
+        """Be ready for the steps of an epoch."""
+        self.compile(epoch)
+        self.steps = self.steps or self._make()
 
 
-def _resume(trial, store, model):
+def _resume(trial, store, net):
     found = checkpoint.load(store.checkpoint(trial))
     if found is None:
         begun = {"history": [], "best": None, "best_epoch": 0}
         return begun | {"seconds": 0.0, "cpu_seconds": 0.0, "resumed": 0}
     progress, groups = found
-    checkpoint.restore(model, groups["state"])
+    net.compile(len(progress["history"]))
+    checkpoint.restore(net.model, groups["state"])
     return progress | {"best": groups["best"], "resumed": progress["resumed"] + 1}
 
 
@@ -96,68 +111,72 @@ def finished(run, recipe):
     return len(losses) >= recipe.epochs or len(losses) - 1 - int(np.argmin(losses)) >= recipe.patience
 
 
-def _epoch(trial, store, model, inputs, labels, parts, run):
-    began, cpu = time.perf_counter(), time.process_time()
+def _epoch(trial, store, net, labels, parts, run):
     epoch = len(run["history"]) + 1
-    loss = train_epoch(model, inputs, labels, parts.train, trial, epoch)
-    row = {"epoch": epoch, "loss": loss} | validate(model, inputs, labels, parts.validation)
-    run["history"].append(row)
-    score = {"macro_f1": "val_macro_f1", "loss": "val_loss"}[trial.recipe.select]
-    sign = -1 if trial.recipe.select == "loss" else 1
-    scores = [sign * past[score] for past in run["history"]]
-    if len(scores) == 1 or scores[-1] > max(scores[:-1]):
-        run["best"], run["best_epoch"] = checkpoint.state(model), epoch
-    run["seconds"] += time.perf_counter() - began
-    run["cpu_seconds"] += time.process_time() - cpu
+    with metered(run):
+        loss = train_epoch(net.steps, parts.train, trial, epoch)
+        row = {"epoch": epoch, "loss": loss} | validate(net.steps, labels, parts.validation)
+        run["history"].append(row)
+        if _is_best(run["history"], trial.recipe.select):
+            run["best"], run["best_epoch"] = checkpoint.weights(net.model), epoch
     progress = {key: value for key, value in run.items() if key != "best"}
-    checkpoint.save(store.checkpoint(trial), progress, state=checkpoint.state(model), best=run["best"])
+    checkpoint.save(store.checkpoint(trial), progress, state=checkpoint.state(net.model), best=run["best"])
 
 
-def train_epoch(model, inputs, labels, train, trial, epoch):
+def _is_best(history, select):
+    """Whether the last epoch is better than all before it; where nothing is selected, the last always is."""
+    if select == "last":
+        return True
+    sign, score = (-1, "val_loss") if select == "loss" else (1, "val_macro_f1")
+    *before, last = [sign * row[score] for row in history]
+    return not before or last > max(before)
+
+
+def train_epoch(steps, train, trial, epoch):
     """One pass over the training records in an order that depends on seed and epoch alone; mean loss."""
     order = np.random.default_rng([derive(trial.seed, "order"), epoch]).permutation(train)
     size = trial.recipe.batch_size
-    batches = (order[first : first + size] for first in range(0, len(order), size))
-    return steps.train(model, ((inputs[batch][..., None], labels[batch]) for batch in batches))
+    return steps.train(order[first : first + size] for first in range(0, len(order), size))
 
 
-def predict(model, inputs, positions, batch_size=256):
+def predict(steps, positions, batch_size=256):
     """Logits of records: float32 (n_records, n_classes)."""
-    parts = []
-    for first in range(0, len(positions), batch_size):
-        part = positions[first : first + batch_size]
-        # one shape for all batches: every other shape would compile the net once more
-        filled = np.resize(part, batch_size)
-        parts.append(np.asarray(model.predict_on_batch(inputs[filled][..., None]), np.float32)[: len(part)])
-    return np.concatenate(parts)
+    # one shape for all batches: every other shape would compile the net once more
+    filled = np.resize(positions, -(-len(positions) // batch_size) * batch_size)
+    logits = steps.predict(filled.reshape(-1, batch_size))
+    return np.concatenate(list(logits))[: len(positions)]
 
 
-def validate(model, inputs, labels, validation):
+def validate(steps, labels, validation):
     """Validation loss and scores of one epoch, as a row of the history."""
-    logits = predict(model, inputs, validation)
+    logits = predict(steps, validation)
     matrix = metrics.confusion_matrix(labels[validation], logits.argmax(axis=1), len(CLASSES))
     return {"val_loss": float(metrics.cross_entropy(logits, labels[validation])),
             "val_macro_f1": float(metrics.macro_f1(matrix)),
             "val_challenge_f1": float(metrics.challenge_f1(matrix))}  # fmt: skip
 
 
-def _predictions(trial, model, inputs, labels, ids, parts):
+def _predictions(trial, steps, labels, ids, parts):
     tables = []
     for part in ("validation", "test"):
         positions = getattr(parts, part)
-        logits = predict(model, inputs, positions)
+        logits = predict(steps, positions)
         where = {"part": part, "fold": trial.fold, "seed": trial.seed}
         tables.append(prediction_table(ids[positions], labels[positions], logits, **where))
     return pd.concat(tables, ignore_index=True)
 
 
-def _record(trial, model, parts, run):
+def _record(trial, net, parts, run):
     epochs = len(run["history"])
     records = {part.name: len(getattr(parts, part.name)) for part in fields(parts)}
+    operations = cost(net.steps.model)
     return run_record(
-        run["seconds"], run["cpu_seconds"], epochs * len(parts.train), resumed=run["resumed"], epochs=epochs,
-        best_epoch=run["best_epoch"], hit_epoch_cap=not finished(run, _without_cap(trial.recipe)),
-        parameters=model.count_params(), records=records,
+        run["seconds"], run["cpu_seconds"], epochs * len(parts.train),
+        flops=operations["forward_flops"] + operations["backward_flops"], precision=trial.precision,
+        energy_joules=run.get("energy_joules"), resumed=run["resumed"], epochs=epochs, best_epoch=run["best_epoch"],
+        hit_epoch_cap=not finished(run, _without_cap(trial.recipe)), parameters=net.model.count_params(),
+        trainable_parameters=operations["trainable_parameters"], cached_features=net.steps.model is not net.model,
+        on_device=is_resident(net.steps.source), weights_sha256=checkpoint.digest(net.model), records=records,
     )  # fmt: skip
 
 

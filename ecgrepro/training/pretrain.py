@@ -5,22 +5,25 @@ no selection; the last weights are kept, and those at chosen shares of the pass.
 """
 
 import math
-import time
+from dataclasses import asdict
 
 import keras
-import numpy as np
 import pandas as pd
 
 from ecgrepro.errors import SettingsError
 from ecgrepro.evaluation.predictions import prediction_table
-from ecgrepro.frames.beat import BeatTask
+from ecgrepro.frames.future import FutureTask
 from ecgrepro.frames.sampler import FrameSampler
-from ecgrepro.models.catalogue import build
+from ecgrepro.frames.tasks import make_task
+from ecgrepro.models.future_prediction import extractor, forward_flops, future_prediction
 from ecgrepro.models.resnet1d import HEAD
-from ecgrepro.training import checkpoint, steps
+from ecgrepro.training import checkpoint, cost
+from ecgrepro.training.device_corpus import frames_source, is_resident
 from ecgrepro.training.parts import split_patients
-from ecgrepro.training.run_record import run_record
+from ecgrepro.training.run_record import metered, run_record
 from ecgrepro.training.seeds import derive, make_deterministic
+from ecgrepro.training.start import build_net
+from ecgrepro.training.steps import Steps
 from ecgrepro.training.workspace import optimiser
 
 #: Steps between two rows of the history, which is also where a killed run resumes.
@@ -51,21 +54,19 @@ def pretrain(trial, store, workspace, report=lambda text: None, notes=None):
     model = build_pretraining_model(trial, len(train.task.classes))
     keep = {share: math.ceil(share * train.n_steps) for share in trial.recipe.checkpoints}
     run = _resume(trial, store, model, keep)
+    steps = Steps(model, frames_source(train))
     while run["step"] < train.n_steps:
-        _block(trial, store, model, train, run, keep)
+        _block(trial, store, steps, train.n_steps, run, keep)
         report(f"step {run['step']}/{train.n_steps}, loss {run['history'][-1]['loss']:.3f}")
-    frames = run["step"] * trial.recipe.batch_size
-    record = run_record(run["seconds"], run["cpu_seconds"], frames, resumed=run["resumed"],
-                        parameters=model.count_params(), patients=len(train.patients),
-                        held_out_patients=held_out.patients, **(notes or {}))  # fmt: skip
+    record = _record(trial, steps, train, held_out, run) | (notes or {})
     store.commit(trial, run["history"], predict_held_out(trial, model, held_out), record)
 
 
 def samplers(trial, workspace):
     """Samplers of the training and of the held-out patients of a trial; no patient is in both."""
     recipe = trial.recipe
-    task = BeatTask()
-    streams = workspace.streams([name for name, _ in trial.corpora], recipe.fs, len(task.classes))
+    task = _task(recipe)
+    streams = workspace.streams([name for name, _ in trial.corpora], recipe.fs, task.kind)
     inside, outside = split_patients(streams.table, recipe.held_out, derive(trial.seed, "held_out"))
     common = {"length": recipe.length, "batch_size": recipe.batch_size, "mean": recipe.mean,
               "deviation": recipe.deviation, "shuffle_patients": recipe.shuffle_patients}  # fmt: skip
@@ -81,10 +82,23 @@ def samplers(trial, workspace):
     return train, held_out
 
 
+def _task(recipe):
+    if recipe.task == "future":
+        return FutureTask(recipe.future.context, recipe.future.negatives + 1)
+    return make_task(recipe.task, recipe.fs)
+
+
 def build_pretraining_model(trial, n_classes):
     """Build and compile the net of a pre-training trial."""
     recipe = trial.recipe
-    model = build(trial.model, recipe.length, n_classes, width=trial.width, precision=trial.precision)
+    if recipe.task == "future":
+        settings = asdict(recipe.future)
+        model = future_prediction(
+            trial.model, recipe.length, candidates=settings.pop("negatives") + 1, width=trial.width,
+            precision=trial.precision, **settings,
+        )  # fmt: skip
+    else:
+        model = build_net(trial, (recipe.length, 1), n_classes)
     model.compile(optimiser(recipe.optimiser), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     model.optimizer.build(model.trainable_variables)
     return model
@@ -104,18 +118,25 @@ def _lacks_weights(trial, store, keep, step):
     return any(at <= step and not store.weights(trial.key, share).exists() for share, at in keep.items())
 
 
-def _block(trial, store, model, train, run, keep):
+def _block(trial, store, steps, n_steps, run, keep):
     """Train up to the next row of the history, and save."""
-    began, cpu = time.perf_counter(), time.process_time()
-    stop = min(run["step"] + BLOCK, train.n_steps, *(at for at in keep.values() if at > run["step"]))
-    loss = steps.train(model, (train.batch(step) for step in range(run["step"], stop)))
+    stop = min(run["step"] + BLOCK, n_steps, *(at for at in keep.values() if at > run["step"]))
+    with metered(run):
+        loss = steps.train(range(run["step"], stop))
     run["step"] = stop
-    run["seconds"] += time.perf_counter() - began
-    run["cpu_seconds"] += time.process_time() - cpu
     run["history"].append({"step": stop, "frames": stop * trial.recipe.batch_size, "loss": loss})
     for share in (share for share, at in keep.items() if at == stop):
-        checkpoint.save_extractor(store.weights(trial.key, share), model, HEAD)
-    checkpoint.save(store.checkpoint(trial), run, state=checkpoint.state(model))
+        checkpoint.save_extractor(store.weights(trial.key, share), extractor(steps.model), HEAD)
+    checkpoint.save(store.checkpoint(trial), run, state=checkpoint.state(steps.model))
+
+
+def _record(trial, steps, train, held_out, run):
+    frames = run["step"] * trial.recipe.batch_size
+    return run_record(run["seconds"], run["cpu_seconds"], frames, flops=cost.training_flops(forward_flops(steps.model)),
+                      precision=trial.precision, energy_joules=run.get("energy_joules"), resumed=run["resumed"],
+                      parameters=steps.model.count_params(), on_device=is_resident(steps.source),
+                      weights_sha256=checkpoint.digest(steps.model), patients=len(train.patients),
+                      held_out_patients=held_out.patients)  # fmt: skip
 
 
 def predict_held_out(trial, model, sampler):
@@ -124,15 +145,17 @@ def predict_held_out(trial, model, sampler):
     The record id of a frame is ``corpus/record/lead/first sample``.
     """
     parts = []
-    for step in range(sampler.n_steps):
+    logits_of = Steps(model, frames_source(sampler)).predict(range(sampler.n_steps))
+    for step, logits in enumerate(logits_of):
         rows, starts = sampler.places(step)
-        frames, labels = sampler.batch(step)
+        labels = sampler.labels(rows, starts)
+        # an example of several frames goes by its first
+        rows, starts = (places.reshape(len(places), -1)[:, 0] for places in (rows, starts))
         table = sampler.streams.table.iloc[rows]
         ids = [
             f"{r.corpus}/{r.record_id}/{r.lead}/{start}"
             for r, start in zip(table.itertuples(), starts, strict=True)
         ]
-        logits = np.asarray(model.predict_on_batch(frames), np.float32)
         parts.append(pd.DataFrame({"record_id": ids, "label": labels}).join(pd.DataFrame(logits)))
     # two draws can hit the same frame
     table = pd.concat(parts, ignore_index=True).drop_duplicates("record_id")

@@ -14,9 +14,12 @@ def derive(seed, purpose):
 
 
 def make_deterministic(seed):
-    """Seed every library's global generator and ask TensorFlow for deterministic kernels."""
+    """Seed every library's global generator, ask for deterministic kernels, and keep float32 at its full precision."""
     import keras  # not above: what only splits records, an audit, starts without it
 
+    from ecgrepro.training.device import use_full_precision
+
+    use_full_precision()
     seed = derive(seed, "initialisation")
     if keras.backend.backend() == "jax":
         # Keras' own function would import TensorFlow if it can; JAX has no global generator

@@ -15,6 +15,7 @@ import pandas as pd
 
 from ecgrepro.errors import DiskError
 from ecgrepro.evaluation.predictions import read_predictions, write_predictions
+from ecgrepro.training import checkpoint
 
 
 class TrialStore:
@@ -59,7 +60,7 @@ class TrialStore:
         """
         if not self.has(trial):  # else re-run for its weights alone: the results first found stay
             self._write(trial, history, predictions, run)
-        self.checkpoint(trial).unlink(missing_ok=True)
+        checkpoint.discard(self.checkpoint(trial))
 
     def _write(self, trial, history, predictions, run):
         place, partial = self.results / trial.key, self.results / f".{trial.key}.partial"

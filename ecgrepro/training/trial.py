@@ -11,7 +11,11 @@ from dataclasses import asdict, dataclass, field
 
 from ecgrepro.errors import SettingsError
 from ecgrepro.frames.af import AfInput
+from ecgrepro.frames.tasks import TASKS
+from ecgrepro.frames.transforms import TRANSFORMS
 
+#: Beginning of an `initialisation` by the published AlexNet.
+IMAGENET = "imagenet:"
 #: Version of everything that turns a description into numbers.
 RECIPE = 1
 
@@ -27,12 +31,32 @@ class Adam:
 
 
 @dataclass(frozen=True)
+class FuturePrediction:
+    """Contrastive predictive coding as published (Weimann & Conrad 2021, c255af5).
+
+    Attributes
+    ----------
+    context : int
+        Frames that are known.
+    negatives : int
+        Frames that do not follow, among which the one that does is to be found.
+    layers, heads : int
+        Of the transformer that reads the context.
+    """
+
+    context: int = 8
+    negatives: int = 1
+    layers: int = 3
+    heads: int = 8
+
+
+@dataclass(frozen=True)
 class Pretraining:
     """One pass over the patients of one or more corpora (Weimann & Conrad 2021, c255af5).
 
     Attributes
     ----------
-    task : {"beat"}
+    task : {"beat", "rhythm", "heart_rate", "future"}
     fs : float
         Sampling rate in Hz; corpora of another rate are resampled first.
     length : int
@@ -50,6 +74,8 @@ class Pretraining:
         Shares of the pass after which the weights are kept.
     mean, deviation : float
         Standardising constants in mV (Icentia11k: .0018, 1.3711).
+    future : FuturePrediction
+        Of the task of that name alone.
     """
 
     task: str = "beat"
@@ -64,6 +90,29 @@ class Pretraining:
     mean: float = 0.0018
     deviation: float = 1.3711
     optimiser: Adam = Adam(beta_2=0.98, epsilon=1e-9)
+    future: FuturePrediction = FuturePrediction()
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stretch of training, see `ecgrepro.training.unfreezing`.
+
+    Attributes
+    ----------
+    epochs : int
+    freeze_depth : int
+        Learnable layers frozen from the input on; a negative one counts from the end, as in `freezing.freeze`.
+    learning_rate : float or tuple of (low or None, high)
+        A number for all groups of layers; a geometric series from the first group to the last; or, without a low one,
+        `high` for the last group and a third of it for all others. With `one_cycle` the highest.
+    one_cycle : bool
+        Whether learning rate and momentum run through one cycle, or stay.
+    """
+
+    epochs: int
+    freeze_depth: int
+    learning_rate: float | tuple
+    one_cycle: bool = True
 
 
 @dataclass(frozen=True)
@@ -84,11 +133,19 @@ class FineTuning:
         64 (README), 32 (argparse), 128 (class report).
     epochs, patience : int
         Cap, and epochs without a lower validation loss after which training stops (published: 200, 50).
-    select : {"macro_f1", "loss"}
-        What picks the checkpoint on the validation records: the class report's and the original's default.
+    select : {"macro_f1", "loss", "last"}
+        What picks the checkpoint on the validation records: the class report's and the original's default. Or
+        nothing does, and the last epoch is taken (CSC2541).
     copies : {"near", "exact"}
         Which copies of a recording stay on its side of a split: see `ecgrepro.frames.af.recording_groups`. The original
         lets copies fall on both sides.
+    stages : tuple of Stage
+        Gradual unfreezing or one-cycle training, in the place of `optimiser` and `Trial.freeze_depth`; `epochs` is
+        then their sum.
+    groups : tuple of int
+        First learnable layers of the groups that a stage's learning rates are for.
+    adapt_leads : bool
+        Fit a pre-trained first convolution to the number of leads here.
     """
 
     input: AfInput = AfInput()
@@ -102,17 +159,43 @@ class FineTuning:
     select: str = "macro_f1"
     optimiser: Adam = Adam()
     copies: str = "near"
+    stages: tuple = ()
+    groups: tuple = (0,)
+    adapt_leads: bool = False
+
+
+#: Settings that came after the first results, and what all runs before had: at these they are left out of a
+#: description, so that keys stay.
+LATER = {"frozen_batch_normalisation": "inference", "transform": None, "copies": "exact", "stages": (), "groups": (0,),
+         "adapt_leads": False}  # fmt: skip
 
 
 def describe_recipe(recipe):
-    """Settings of a recipe as plain dicts and lists.
-
-    One that was added later is left out at the value that all earlier runs had, so that their keys stay.
-    """
-    described = asdict(recipe)
-    if described.get("copies") == "exact":
-        del described["copies"]
+    """Settings of a recipe as plain dicts and lists; see `LATER`."""
+    described = _without_later(asdict(recipe))
+    if described.get("task") != "future":
+        described.pop("future", None)
     return described
+
+
+def _without_later(described):
+    return {name: value for name, value in described.items() if name not in LATER or value != LATER[name]}
+
+
+@dataclass(frozen=True)
+class Transform:
+    """What the net is shown instead of the signal.
+
+    Attributes
+    ----------
+    kind : str
+        Name in `ecgrepro.frames.transforms.TRANSFORMS`.
+    settings : tuple of (name, value)
+        Arguments of that layer which differ from its defaults, sorted by name.
+    """
+
+    kind: str
+    settings: tuple = ()
 
 
 @dataclass(frozen=True)
@@ -131,9 +214,15 @@ class Trial:
         See `ecgrepro.models`.
     recipe : Pretraining or FineTuning
     initialisation : str
-        ``"random"``, or ``"KEY@SHARE"``: the pre-training trial and the share of its pass.
+        ``"random"``; ``"KEY@SHARE"``: the pre-training trial and the share of its pass; or ``"imagenet:SHA1"``: the
+        published AlexNet, by the SHA-1 of the local file (`ecgrepro.models.caffe_weights`).
     freeze_depth : int
-        Learnable layers frozen from the input on; so far only 0 can be run.
+        Learnable layers frozen from the input on; negative ones count from the end (-1: all but the head). See
+        `ecgrepro.training.freezing`.
+    frozen_batch_normalisation : {"inference", "training"}
+        Mode of the batch normalisation that belongs to frozen layers.
+    transform : Transform, optional
+        Layer between the signal and the net's first own layer.
     """
 
     study: str
@@ -149,10 +238,13 @@ class Trial:
     initialisation: str = "random"
     freeze_depth: int = 0
     version: int = field(default=RECIPE)
+    frozen_batch_normalisation: str = "inference"
+    transform: Transform | None = None
 
     def to_dict(self):
         """Description as plain dicts and lists, with the recipe's kind under ``stage``."""
-        return asdict(self) | {"recipe": describe_recipe(self.recipe), "stage": self.stage}
+        described = asdict(self) | {"recipe": describe_recipe(self.recipe), "stage": self.stage}
+        return _without_later(described)
 
     @property
     def stage(self):
@@ -167,7 +259,7 @@ class Trial:
     @property
     def parent(self):
         """Key of the pre-training trial this one stems from, or None."""
-        return None if self.initialisation == "random" else self.initialisation.split("@")[0]
+        return self.initialisation.split("@")[0] if "@" in self.initialisation else None
 
     @property
     def start(self):
@@ -193,14 +285,21 @@ class Trial:
 def _demands(trial):
     """Rows of (name, value, what is expected, whether it holds) for every trial."""
     yield "version", trial.version, f"{RECIPE}, the present recipe", trial.version == RECIPE
-    yield "freeze_depth", trial.freeze_depth, "0; freezing is not there yet", trial.freeze_depth == 0
+    modes = ("inference", "training")
+    mode = trial.frozen_batch_normalisation
+    yield "frozen_batch_normalisation", mode, " or ".join(modes), mode in modes
+    kind, start = trial.transform and trial.transform.kind, trial.initialisation
+    known = start == "random" or "@" in start or (start.startswith(IMAGENET) and trial.model == "alexnet")
+    yield "initialisation", start, "random, KEY@SHARE, or imagenet:SHA1 for alexnet", known
+    yield "transform", kind, f"one of {', '.join(TRANSFORMS)}", kind is None or kind in TRANSFORMS
     yield "batch_size", trial.recipe.batch_size, "at least 1", trial.recipe.batch_size >= 1
 
 
 def _pretraining_demands(trial, recipe):
     shares = recipe.checkpoints
     in_range = bool(shares) and all(0 < share <= 1 for share in shares)
-    yield "task", recipe.task, "beat", recipe.task == "beat"
+    yield "task", recipe.task, f"one of {', '.join(TASKS)}", recipe.task in TASKS
+    yield "freeze_depth", trial.freeze_depth, "0 in pre-training", trial.freeze_depth == 0
     yield "checkpoints", shares, "shares above 0, at most 1", in_range
     yield "held_out", recipe.held_out, "a share between 0 and 1", 0 < recipe.held_out < 1
 
@@ -208,7 +307,9 @@ def _pretraining_demands(trial, recipe):
 def _fine_tuning_demands(trial, recipe):
     names = [name for name, _ in trial.corpora]
     yield "corpora", names, "cinc2017", names == ["cinc2017"]
-    yield "select", recipe.select, "macro_f1 or loss", recipe.select in ("macro_f1", "loss")
+    staged = sum(stage.epochs for stage in recipe.stages) or recipe.epochs
+    yield "select", recipe.select, "macro_f1, loss or last", recipe.select in ("macro_f1", "loss", "last")
+    yield "epochs", recipe.epochs, f"{staged}, those of the stages", recipe.epochs == staged
     yield "copies", recipe.copies, "near or exact", recipe.copies in ("near", "exact")
     yield "labels", recipe.labels, "a share above 0, at most 1", 0 < recipe.labels <= 1
     yield "fold", trial.fold, f"0 to {recipe.folds - 1}", 0 <= trial.fold < recipe.folds

@@ -20,11 +20,15 @@ class Workspace:
     ----------
     corpora : tuple of (name, path of an ingested corpus)
     work : Path
-        Working folder; resampled corpora and prepared inputs are kept there.
+        Working folder; resampled corpora, prepared inputs and features of frozen layers are kept there.
+    feature_memory, feature_disk : int
+        Bytes that features of frozen layers may take in memory, and below `work`.
     """
 
     corpora: tuple
     work: Path
+    feature_memory: int = 4 << 30
+    feature_disk: int = 32 << 30
     _cache: dict = field(default_factory=dict, hash=False, compare=False)
 
     def corpus(self, name):
@@ -52,18 +56,22 @@ class Workspace:
                     "The trial was described for other recordings: describe it again.",
                 )  # fmt: skip
 
-    def streams(self, names, fs, n_classes):
-        """Single-lead streams of corpora at one sampling rate; see `Streams`."""
-        return _streams(self, tuple(names), fs, n_classes)
+    def streams(self, names, fs, kind="beats"):
+        """Single-lead streams of corpora at one sampling rate, with annotations of one kind; see `Streams`."""
+        return _streams(self, tuple(names), fs, kind)
 
     def af(self, name, how):
         """Inputs float32 (n_records, length) and labels int32 (n_records,) of the AF task."""
         return prepare_corpus(self.corpus(name), how, self.work / "prepared", progress=False)
 
+    def inputs_key(self, trial):
+        """Names the content of a fine-tuning trial's inputs."""
+        return f"{trial.corpora} {trial.recipe.input}"
+
 
 @lru_cache(maxsize=4)
-def _streams(workspace, names, fs, n_classes):
-    return Streams([_at_rate(workspace, workspace.corpus(name), fs) for name in names], n_classes)
+def _streams(workspace, names, fs, kind):
+    return Streams([_at_rate(workspace, workspace.corpus(name), fs) for name in names], kind=kind)
 
 
 def _at_rate(workspace, corpus, fs):
@@ -75,7 +83,7 @@ def _at_rate(workspace, corpus, fs):
 
 
 def optimiser(settings):
-    """Keras' Adam from a trial's settings."""
-    import keras
+    """Adam from a trial's settings."""
+    from ecgrepro.training.adam import Adam
 
-    return keras.optimizers.Adam(**asdict(settings))
+    return Adam(**asdict(settings))

@@ -1,4 +1,5 @@
 import errno
+import os
 
 import keras
 import numpy as np
@@ -87,6 +88,122 @@ def test_a_full_disk_is_told_and_leaves_what_was_there(nets, tmp_path, monkeypat
         save()
     assert [file.name for file in tmp_path.iterdir()] == ["kept.npz"]
     assert checkpoint.load(path)[0] == {"step": 1}
+
+
+def save_twice(folder):
+    path = folder / "checkpoint.npz"
+    for step in (1, 2):
+        checkpoint.save(path, {"step": step}, state=[np.full(300, step)])
+    return path
+
+
+def damage(path, how):
+    content = path.read_bytes()
+    middle = len(content) // 2
+    changed = {"cut short": content[:middle], "empty": b"", "other bytes": b"\0" * len(content),
+               "a changed byte": content[:middle] + bytes([content[middle] ^ 255]) + content[middle + 1 :]}  # fmt: skip
+    path.write_bytes(changed[how])
+
+
+HOW = ("cut short", "empty", "other bytes", "a changed byte")
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_of_a_damaged_checkpoint_the_one_before_is_taken(tmp_path, how):
+    path = save_twice(tmp_path)
+    assert checkpoint.load(path)[0] == {"step": 2}
+    damage(path, how)
+    progress, groups = checkpoint.load(path)
+    assert progress == {"step": 1}
+    assert (groups["state"][0] == 1).all()
+
+
+def test_a_kill_between_the_two_renames_loses_nothing(tmp_path):
+    path = save_twice(tmp_path)
+    path.unlink()
+    assert checkpoint.load(path)[0] == {"step": 1}
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_damage_to_both_is_told_with_what_to_delete(tmp_path, how):
+    path = save_twice(tmp_path)
+    for one in (path, checkpoint.previous(path)):
+        damage(one, how)
+    with pytest.raises(InputError, match=r"checkpoint\.npz: expected a whole checkpoint; .* Delete .*previous\.npz"):
+        checkpoint.load(path)
+    checkpoint.discard(path)
+    assert checkpoint.load(path) is None
+
+
+class FailingDrive:
+    """A mounted drive that refuses every operation so many times before it lets one pass."""
+
+    def __init__(self, times):
+        self.times, self.left = times, times
+
+    def __call__(self, real):
+        def operation(*given, **named):
+            if self.left:
+                self.left -= 1
+                raise OSError(errno.EIO, "Input/output error")
+            self.left = self.times
+            return real(*given, **named)
+
+        return operation
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_a_drive_that_fails_now_and_then_costs_a_pause(tmp_path, monkeypatch, times):
+    pauses = []
+    monkeypatch.setattr(checkpoint.time, "sleep", pauses.append)
+    for name in ("fsync", "replace"):
+        monkeypatch.setattr(checkpoint.os, name, FailingDrive(times)(getattr(os, name)))
+    path = tmp_path / "checkpoint.npz"
+    checkpoint.save(path, {"step": 1}, state=[np.ones(3)])
+    monkeypatch.setattr(checkpoint, "_read", FailingDrive(times)(checkpoint._read))
+    assert checkpoint.load(path)[0] == {"step": 1}
+    assert pauses == 3 * [*checkpoint.PAUSES[:times]]
+
+
+def test_a_drive_that_has_gone_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoint.time, "sleep", lambda seconds: None)
+    path = save_twice(tmp_path)
+    monkeypatch.setattr(checkpoint, "_read", FailingDrive(99)(checkpoint._read))
+    with pytest.raises(DiskError, match="Input/output error. Mount the drive and run again"):
+        checkpoint.load(path)
+
+
+def test_what_a_drive_did_not_keep_is_noticed_at_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoint.time, "sleep", lambda seconds: None)
+    real = np.savez
+
+    def forgetful(file, **arrays):
+        real(file, **(arrays | {"state/0": arrays["state/0"] + 1}))
+
+    path = save_twice(tmp_path)
+    monkeypatch.setattr(np, "savez", forgetful)
+    with pytest.raises(DiskError, match="state/0 is not what was written"):
+        checkpoint.save(path, {"step": 3}, state=[np.zeros(3)])
+    assert checkpoint.load(path)[0] == {"step": 2}
+
+
+def test_the_digest_tells_weights_apart(nets):
+    ours = nets[0]
+    before = checkpoint.digest(ours)
+    assert before != checkpoint.digest(make_net(7))
+    kept = checkpoint.weights(ours)
+    ours.train_on_batch(INPUTS, TARGETS)
+    assert checkpoint.digest(ours) != before
+    checkpoint.restore_weights(ours, kept)
+    assert checkpoint.digest(ours) == before
+
+
+def test_an_extractor_cut_short_is_told(pretrained, tmp_path):
+    path = tmp_path / "extractor.npz"
+    checkpoint.save_extractor(path, pretrained, HEAD)
+    damage(path, "cut short")
+    with pytest.raises(InputError, match=r"extractor\.npz: expected weights.*Delete it and run again"):
+        checkpoint.load_extractor(path, pretrained, HEAD)
 
 
 @pytest.fixture(scope="module")

@@ -65,7 +65,7 @@ def histories(tmp_path_factory):
     folder = tmp_path_factory.mktemp("golden")
     holter, handheld = Formula("icentia11k", 12, 2000, 250.0), Formula("cinc2017", 40, 900, 300.0)
     workspace = SimpleNamespace(
-        streams=lambda names, fs, n_classes: Streams([holter], n_classes), corpus=lambda name: handheld,
+        streams=lambda names, fs, kind: Streams([holter], kind=kind), corpus=lambda name: handheld,
         af=lambda name, how: prepare_corpus(handheld, how, folder, progress=False),
     )  # fmt: skip
     common = {"study": "tests", "scale": "demo", "seed": 1, "fold": 0, "model": "resnet18", "width": 0.125}

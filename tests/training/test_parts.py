@@ -71,7 +71,7 @@ def test_copies_of_a_recording_stay_on_one_side(workspace, data):
 
 
 def test_every_corpus_holds_patients_out_and_none_is_on_both_sides(workspace):
-    table = workspace.streams(["icentia11k"], 250.0, 5).table
+    table = workspace.streams(["icentia11k"], 250.0).table
     two = table.assign(corpus=np.where(table.group.str[-1] < "3", "a", "b"))
     for seed in range(5):
         inside, outside = split_patients(two, 0.05, seed)
@@ -81,5 +81,5 @@ def test_every_corpus_holds_patients_out_and_none_is_on_both_sides(workspace):
 
 
 def test_the_share_of_held_out_patients_is_the_one_asked_for(workspace):
-    table = workspace.streams(["icentia11k"], 250.0, 5).table
+    table = workspace.streams(["icentia11k"], 250.0).table
     assert [len(split_patients(table, share, 0)[1]) for share in (0.01, 0.34, 0.5)] == [1, 2, 3]

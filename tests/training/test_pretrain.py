@@ -6,6 +6,8 @@ import pytest
 from ecgrepro.errors import SettingsError
 from ecgrepro.frames.beat import BeatTask
 from ecgrepro.training.pretrain import pretrain, samplers
+from ecgrepro.training.runner import run
+from ecgrepro.training.trial import FuturePrediction
 from tests.training import tiny
 
 
@@ -43,7 +45,7 @@ def test_labels_of_predictions_are_those_of_the_task(finished, workspace):
     _, held_out = samplers(finished.trials["parent"], workspace)
     rows, starts = held_out.places(0)
     names = held_out.streams.table.record_id.iloc[rows]
-    labels = BeatTask().labels(held_out.streams.events, held_out._axis[rows] + starts, held_out.length)
+    labels = BeatTask().labels(held_out.streams.events, held_out.axis[rows] + starts, held_out.length)
     by_id = table.set_index("record_id").label
     for name, start, label in zip(names, starts, labels, strict=True):
         (found,) = (value for key, value in by_id.items() if f"/{name}/" in key and key.endswith(f"/{start}"))
@@ -77,7 +79,7 @@ def test_shares_that_fall_on_one_step_are_both_kept(finished):
         ({"batch_size": 1000}, "batch_size: expected at most the frames of one pass; got 1000 of 640"),
         ({"held_out_frames": 8}, "batch_size: expected at most the frames of one pass; got 16 of 8"),
         ({"length": 10**6}, "frame length: expected a recording longer than a frame"),
-        ({"task": "rhythm"}, "task: expected beat"),
+        ({"task": "rhytm"}, "task: expected one of beat, rhythm, heart_rate, future"),
     ],
 )
 def test_settings_that_cannot_work_are_told_before_training(workspace, tmp_path, changes, named):
@@ -86,3 +88,32 @@ def test_settings_that_cannot_work_are_told_before_training(workspace, tmp_path,
         pretrain(tiny.pretraining(workspace, **changes), store, workspace)
     assert not store.results.exists()
     assert not store.work.exists()
+
+
+@pytest.fixture(scope="module")
+def tasks(workspace, tmp_path_factory):
+    """A pre-training by each of the other tasks, and what stems from it."""
+    store, found = tiny.open_store(tmp_path_factory.mktemp("tasks")), {}
+    for task in ("rhythm", "heart_rate", "future"):
+        changes = {"future": FuturePrediction(context=2, layers=1, heads=2)} if task == "future" else {}
+        parent = tiny.pretraining(workspace, task=task, frames_per_patient=64, checkpoints=(1.0,), **changes)
+        trials = [parent, tiny.fine_tuning(workspace, parent=parent, epochs=1)]
+        run(trials, store, workspace, progress=False)
+        found[task] = [store.results_of(trial.key) for trial in trials]
+    return found
+
+
+@pytest.mark.parametrize(("task", "classes"), [("rhythm", 6), ("heart_rate", 4), ("future", 2)])
+def test_every_task_trains_and_hands_its_extractor_on(tasks, task, classes):
+    parent, heir = tasks[task]
+    assert parent["trial"]["recipe"]["task"] == task
+    assert np.isfinite(parent["history"].loss).all()
+    logits = parent["predictions"].filter(like="logit_")
+    assert logits.shape[1] == classes
+    assert parent["predictions"].label.between(0, classes - 1).all()
+    assert np.isfinite(heir["history"].loss).all()
+
+
+def test_future_prediction_finds_the_next_frame_at_random_places(tasks):
+    labels = tasks["future"][0]["predictions"].label
+    assert 0.2 < labels.mean() < 0.8

@@ -6,7 +6,16 @@ import pytest
 
 from ecgrepro.errors import SettingsError
 from ecgrepro.frames.af import AfInput
-from ecgrepro.training.trial import RECIPE, Adam, FineTuning, Pretraining, Trial
+from ecgrepro.training.trial import (
+    RECIPE,
+    Adam,
+    FineTuning,
+    FuturePrediction,
+    Pretraining,
+    Stage,
+    Transform,
+    Trial,
+)
 
 COMMON = {"study": "resnet1d", "scale": "pilot", "seed": 3, "model": "resnet18", "width": 0.125}
 TUNED = Trial(
@@ -41,12 +50,14 @@ def other(value):
     """Another value of the same kind."""
     if isinstance(value, str):
         return value + "x"
-    if isinstance(value, (Adam, AfInput)):
+    if value is None:
+        return Transform("stft")
+    if isinstance(value, (Adam, AfInput, FuturePrediction)):
         first = fields(value)[0].name
         return replace(value, **{first: other(getattr(value, first))})
     if isinstance(value, tuple):
-        return (*value, value[0])
-    return value + 1
+        return (*value, value[0] if value else Stage(1, 0, 0.1))
+    return not value if isinstance(value, bool) else value + 1
 
 
 @pytest.mark.parametrize("trial", [TUNED, TRAINED], ids=lambda trial: trial.stage)
@@ -54,7 +65,7 @@ def test_every_field_changes_the_key(trial):
     keys = {trial.key}
     names = [field.name for field in fields(Trial) if field.name != "recipe"]
     keys |= {replace(trial, **{name: other(getattr(trial, name))}).key for name in names}
-    settings = [field.name for field in fields(trial.recipe)]
+    settings = [field.name for field in fields(trial.recipe) if field.name != "future"]
     for name in settings:
         recipe = replace(trial.recipe, **{name: other(getattr(trial.recipe, name))})
         keys.add(replace(trial, recipe=recipe).key)
@@ -72,7 +83,16 @@ def test_what_is_written_as_json_hashes_to_the_key():
     canonical = json.dumps(read, sort_keys=True, separators=(",", ":"))
     assert hashlib.sha256(canonical.encode()).hexdigest().startswith(TUNED.key)
     assert read["stage"] == "fine-tuning"
-    assert read["recipe"] == json.loads(json.dumps(asdict(TUNED.recipe)))
+    known = json.loads(json.dumps(asdict(TUNED.recipe)))
+    assert read["recipe"] == {name: known[name] for name in read["recipe"]}
+    assert set(known) - set(read["recipe"]) == {"stages", "groups", "adapt_leads"}
+
+
+def test_settings_of_future_prediction_are_described_where_they_matter():
+    other_future = FuturePrediction(context=4)
+    assert replace(TRAINED, recipe=replace(TRAINED.recipe, future=other_future)).key == TRAINED.key
+    future = replace(TRAINED, recipe=replace(TRAINED.recipe, task="future"))
+    assert future.key != replace(future, recipe=replace(future.recipe, future=other_future)).key
 
 
 def test_the_recipe_says_the_stage():
@@ -113,16 +133,29 @@ def test_what_can_be_run_passes_the_check():
     ("trial", "changes", "settings", "named"),
     [
         (TUNED, {"version": 0}, {}, "version: expected 1, the present recipe; got 0"),
-        (TUNED, {"freeze_depth": 3}, {}, "freeze_depth: expected 0"),
+        (TRAINED, {"freeze_depth": 3}, {}, "freeze_depth: expected 0 in pre-training; got 3"),
+        (TUNED, {"frozen_batch_normalisation": "eval"}, {}, "expected inference or training; got 'eval'"),
+        (
+            TUNED,
+            {"transform": Transform("sftf")},
+            {},
+            "transform: expected one of stft, cwt, fourier; got 'sftf'",
+        ),
+        (
+            TUNED,
+            {},
+            {"stages": (Stage(3, 0, 0.1), Stage(4, 0, 0.1))},
+            "epochs: expected 7, those of the stages; got 200",
+        ),
         (TUNED, {"fold": 5}, {}, "fold: expected 0 to 4; got 5"),
         (TUNED, {"corpora": (("svdb", "beef"),)}, {}, "corpora: expected cinc2017; got"),
-        (TUNED, {}, {"select": "accuracy"}, "select: expected macro_f1 or loss; got 'accuracy'"),
+        (TUNED, {}, {"select": "accuracy"}, "select: expected macro_f1, loss or last; got 'accuracy'"),
         (TUNED, {}, {"labels": 10.0}, "labels: expected a share above 0, at most 1; got 10"),
         (TUNED, {}, {"labels": 0.0}, "labels: expected a share above 0"),
         (TUNED, {}, {"epochs": 0}, "epochs: expected at least 1"),
         (TUNED, {}, {"patience": 0}, "patience: expected at least 1"),
         (TUNED, {}, {"batch_size": 0}, "batch_size: expected at least 1"),
-        (TRAINED, {}, {"task": "rhythm"}, "task: expected beat; got 'rhythm'"),
+        (TRAINED, {}, {"task": "ecg"}, "task: expected one of beat, rhythm, heart_rate, future; got 'ecg'"),
         (TRAINED, {}, {"checkpoints": (0.5, 1.5)}, "checkpoints: expected shares above 0, at most 1"),
         (TRAINED, {}, {"checkpoints": ()}, "checkpoints: expected shares"),
         (TRAINED, {}, {"held_out": 1.0}, "held_out: expected a share between 0 and 1"),

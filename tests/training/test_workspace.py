@@ -47,8 +47,8 @@ def test_inputs_and_labels_are_those_of_the_index(workspace):
 
 
 def test_streams_of_the_right_rate_are_not_copied(workspace):
-    streams = workspace.streams(["icentia11k"], 250.0, 5)
-    assert streams is workspace.streams(["icentia11k"], 250.0, 5)
+    streams = workspace.streams(["icentia11k"], 250.0)
+    assert streams is workspace.streams(["icentia11k"], 250.0)
     assert not (workspace.work / "resampled").exists()
 
 

@@ -1,0 +1,118 @@
+"""The net of a trial: built, given the weights it starts from, frozen and compiled for a stage."""
+
+import keras
+
+from ecgrepro.errors import DiskError, SettingsError
+from ecgrepro.frames.transforms import make_transform
+from ecgrepro.models.caffe_weights import find_weights, load_caffe_weights
+from ecgrepro.models.catalogue import build
+from ecgrepro.models.resnet1d import HEAD
+from ecgrepro.training import checkpoint
+from ecgrepro.training.device_corpus import records_source
+from ecgrepro.training.feature_cache import cached_features
+from ecgrepro.training.freezing import cost, cut, freeze
+from ecgrepro.training.steps import Steps
+from ecgrepro.training.trial import IMAGENET, Stage
+from ecgrepro.training.unfreezing import begin
+from ecgrepro.training.workspace import optimiser
+
+#: Features are kept where what follows them takes at most this share of the net's operations. Those of the first
+#: layers are many times larger than the recordings and save little.
+WORTH = 0.8
+
+
+def build_net(trial, shape, n_outputs):
+    """Build the net of a trial for inputs of a shape, see `ecgrepro.models.catalogue.build`; its weights are random."""
+    settings = {"width": trial.width, "precision": trial.precision}
+    if trial.transform:
+        settings["transform"] = make_transform(trial.transform.kind, **dict(trial.transform.settings))
+    return build(trial.model, shape, n_outputs, **settings)
+
+
+def start_model(trial, store, shape, n_outputs):
+    """Build the net of a fine-tuning trial, with the weights it starts from.
+
+    Raises
+    ------
+    SettingsError
+        The weights are missing, or a local file is another than the trial was described with.
+    InputError
+        They are of another net.
+    """
+    model = build_net(trial, shape, n_outputs)
+    if trial.initialisation.startswith(IMAGENET):
+        _load_imagenet(trial, model)
+    if trial.parent:
+        path = store.weights(*trial.start)
+        if not path.exists():
+            raise SettingsError(trial, f"weights in {path}", "none", "Run the pre-training trial first.")
+        leads = shape[-1] if trial.recipe.adapt_leads else None
+        checkpoint.load_extractor(path, model, HEAD, n_leads=leads)
+    return model
+
+
+def _load_imagenet(trial, model):
+    path, expected = find_weights(), trial.initialisation.removeprefix(IMAGENET)
+    found = load_caffe_weights(path, model)["sha1"]
+    if found != expected:
+        fix = "Put the file in place that the trial was described with, or describe it anew."
+        raise SettingsError(path, f"the file with SHA-1 {expected}", found, fix)
+
+
+def stages(trial):
+    """Stages of a fine-tuning trial: those of its recipe, or all of it as one."""
+    recipe = trial.recipe
+    return recipe.stages or (Stage(recipe.epochs, trial.freeze_depth, recipe.optimiser.learning_rate, False),)
+
+
+def begin_stage(trial, model, stage, steps_per_epoch):
+    """Freeze and compile a net for a stage; one without stages takes the recipe's own optimiser."""
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    mode = trial.frozen_batch_normalisation
+    if trial.recipe.stages:
+        begin(
+            model,
+            stage,
+            loss,
+            steps_per_epoch=steps_per_epoch,
+            groups=trial.recipe.groups,
+            batch_normalisation=mode,
+        )
+        return
+    freeze(model, trial.freeze_depth, batch_normalisation=mode)
+    model.compile(optimiser(trial.recipe.optimiser), loss)
+    model.optimizer.build(model.trainable_variables)
+
+
+def make_steps(trial, model, inputs, labels, workspace, report=lambda text: None):
+    """Compiled steps of a net that a stage has begun for.
+
+    Where the first layers are frozen and always compute the same, their features are computed once per recording and
+    only what follows is trained; without room for the features the whole net runs, with the same results.
+
+    Parameters
+    ----------
+    trial : Trial
+    model : keras.Model
+    inputs : float32 array, (n_records, ...)
+    labels : int32 array, (n_records,)
+    workspace : Workspace
+    report : callable
+
+    Returns
+    -------
+    Steps
+    """
+    parts = cut(model)
+    if parts is None or cost(parts[1])["forward_flops"] > WORTH * cost(model)["forward_flops"]:
+        return Steps(model, records_source(inputs, labels))
+    prefix, tail = parts
+    try:
+        report("computing the features of the frozen layers")
+        features = cached_features(prefix, inputs, key=workspace.inputs_key(trial), folder=workspace.work / "features",
+                                   memory_budget=workspace.feature_memory, disk_budget=workspace.feature_disk,
+                                   progress=False)  # fmt: skip
+    except DiskError as error:
+        report(str(error))
+        return Steps(model, records_source(inputs, labels))
+    return Steps(tail, records_source(features, labels))
