@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from ecgrepro.cli_bench import bench_command
 from ecgrepro.cli_data import JsonOption, data
 from ecgrepro.errors import EcgreproError, SettingsError
 
@@ -19,6 +20,7 @@ app = typer.Typer(
     "(`data fetch`); every result lies under results/, everything that can be made again under _work/.",
 )
 app.add_typer(data, name="data")
+app.command("bench")(bench_command)
 
 #: What the machine refuses and a person can mend: rights, a read-only or full disk, a file where a folder is meant.
 MACHINE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR)
@@ -62,11 +64,22 @@ def run_command(
     out: Annotated[
         Path | None, typer.Option(help="Executed notebook (default _work/runs/STUDY-SCALE.ipynb).")
     ] = None,
+    runner: Annotated[
+        str | None, typer.Option(help="Where trials run: here, one after another (default), or dask.")
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(help="With dask: address of a running one; else workers are started here.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="With dask: how many workers (default: one per GPU or core).")
+    ] = None,
 ):
     """Execute a study's notebook with papermill; trials that have a result already are not repeated."""
     from ecgrepro.studies.notebook import execute_study, parse_parameters
 
-    path = execute_study(study, {"scale": scale} | parse_parameters(parameters or []), out)
+    where = {"runner": runner, "scheduler": scheduler, "workers": workers}
+    given = {name: value for name, value in where.items() if value is not None}
+    path = execute_study(study, {"scale": scale} | given | parse_parameters(parameters or []), out)
     typer.echo(f"Executed notebook: {path}")
 
 
@@ -107,7 +120,7 @@ def claims_command(
 
 @app.command("models")
 def models_command(as_json: JsonOption = False):
-    """List the models: parameters, and floating-point operations of one forward pass over one frame."""
+    """List the models: parameters counted and as published, and operations of one forward pass over one input."""
     from ecgrepro.models.catalogue import catalogue
 
     rows = catalogue()
@@ -115,8 +128,11 @@ def models_command(as_json: JsonOption = False):
         typer.echo(json.dumps(rows, indent=1))
         return
     for row in rows:
-        typer.echo(f"{row['name']:20} outputs {row['outputs']}  parameters {row['parameters']:>10,}  "
-                   f"frame {row['frame']:>6,}  {row['flops'] / 1e9:6.2f} GFLOPs")  # fmt: skip
+        name = f"  {row['layer']}" if row["layer"] else f"{row['name']}, {row['outputs']} outputs"
+        published = f"{row['published']:,}" if row["published"] else "-"
+        shape = " x ".join(map(str, row["input"]))
+        typer.echo(f"{name:28} input {shape:13} parameters {row['parameters']:>10,}  published {published:>10}  "
+                   f"{row['flops'] / 1e9:8.3f} GFLOPs")  # fmt: skip
 
 
 def main():

@@ -1,4 +1,4 @@
-"""The package on JAX: the same logits from the same weights, and training without TensorFlow."""
+"""The package on JAX: training without TensorFlow. That JAX computes the same is in `tests/models/test_parity.py`."""
 
 import importlib.util
 import json
@@ -7,28 +7,20 @@ import subprocess
 import sys
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
 
-from ecgrepro.models.resnet1d import resnet1d
 from tests.training import tiny
 
 ROOT = Path(__file__).parents[1]
 CODE = """
 import json, sys
 from pathlib import Path
-import keras, numpy as np
-from ecgrepro.models.resnet1d import resnet1d
+import keras
 from ecgrepro.training.runner import run
 from tests.training import tiny
 
 corpora, folder = map(Path, sys.argv[1:])
-with np.load(folder / "weights.npz") as file:
-    weights = [file[name] for name in sorted(file.files, key=int)]
-net = resnet1d(1024, 4, width=0.125)
-net.set_weights(weights[1:])
-np.save(folder / "logits.npy", np.asarray(net.predict_on_batch(weights[0])))
 workspace = tiny.open_workspace(corpora, folder)
 parent = tiny.pretraining(workspace, frames_per_patient=64)
 trials = [parent, tiny.fine_tuning(workspace, parent=parent, epochs=2, folds=3)]
@@ -40,18 +32,10 @@ print(json.dumps({"backend": keras.backend.backend(), "keys": [trial.key for tri
 
 @pytest.fixture(scope="module")
 def jax(corpora, tmp_path_factory):
-    """What a JAX process printed and left, and the logits that TensorFlow gives."""
+    """What a JAX process printed and left."""
     if importlib.util.find_spec("jax") is None:
         pytest.skip("jax is not installed (it is in the extra `test`)")
-    folder, rng = tmp_path_factory.mktemp("jax"), np.random.default_rng(0)
-    keras.utils.set_random_seed(0)
-    net = resnet1d(1024, 4, width=0.125)
-    weights = [rng.uniform(0.5, 1.5, w.shape) if w.ndim == 1 else w for w in net.get_weights()]
-    net.set_weights(weights)
-    inputs = rng.normal(size=(3, 1024, 1)).astype("float32")
-    np.savez(
-        folder / "weights.npz", **{str(i): array for i, array in enumerate([inputs, *net.get_weights()])}
-    )
+    folder = tmp_path_factory.mktemp("jax")
     # nothing here runs long enough to be worth optimising
     environment = os.environ | {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "PYTHONPATH": str(ROOT),
                                 "XLA_FLAGS": "--xla_backend_optimization_level=0"}  # fmt: skip
@@ -59,18 +43,11 @@ def jax(corpora, tmp_path_factory):
                           capture_output=True, check=False, timeout=280)  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     found = json.loads(done.stdout.splitlines()[-1])
-    return found | {"folder": folder, "expected": np.asarray(net.predict_on_batch(inputs))}
-
-
-def test_jax_gives_the_same_logits_from_the_same_weights(jax):
-    assert jax["backend"] == "jax"
-    logits = np.load(jax["folder"] / "logits.npy")
-    assert np.ptp(jax["expected"]) > 0.01
-    np.testing.assert_allclose(logits, jax["expected"], atol=1e-4 * max(1, np.abs(jax["expected"]).max()))
+    return found | {"folder": folder}
 
 
 def test_jax_trains_without_tensorflow(jax):
-    assert jax["tensorflow"] == []
+    assert (jax["backend"], jax["tensorflow"]) == ("jax", [])
     store = tiny.open_store(jax["folder"])
     for key in jax["keys"]:
         found = store.results_of(key)

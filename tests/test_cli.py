@@ -16,7 +16,7 @@ from tests.command_line import refused
 ROOT = Path(__file__).parents[1]
 GAINED = "contradicted (substitute) published 0.048 ours 0.000 -0.010 to 0.010"
 COMMANDS = [["demo-data"], ["data"], ["data", "list"], ["data", "show"], ["data", "fetch"], ["data", "ingest"],
-            ["data", "audit"], ["run"], ["book"], ["claims"], ["models"]]  # fmt: skip
+            ["data", "audit"], ["run"], ["book"], ["claims"], ["models"], ["bench"]]  # fmt: skip
 
 
 @pytest.mark.parametrize("words", [[], *COMMANDS], ids=" ".join)
@@ -70,8 +70,10 @@ def test_models_are_listed_with_the_published_counts(ecgrepro):
     status, out, _ = ecgrepro("models", "--json")
     rows = json.loads(out)
     assert status == 0
-    assert {row["parameters"] for row in rows} == {4_492_480, 4_494_532, 4_495_045}
-    assert all({"name", "parameters", "flops", "frame"} <= set(row) for row in rows)
+    published = {row["published"] for row in rows} - {None}
+    assert {4_492_480, 4_494_532, 4_495_045, 11_187_205, 60_965_224, 37_752_832} <= published
+    assert all(row["parameters"] == row["published"] and row["where"] for row in rows if row["published"])
+    assert all(row["flops"] > 0 and row["outputs"] >= 0 and row["input"] for row in rows)
     _, out, _ = ecgrepro("models")
     assert "4,494,532" in out
 
@@ -156,6 +158,8 @@ def test_a_run_hands_scale_parameters_and_place_on(ecgrepro, monkeypatch, tmp_pa
         "parameters": {"scale": "pilot", "seeds": 2, "data": "DATA"},
         "out": out,
     }
+    assert ecgrepro("run", "resnet1d", "--runner", "dask", "--workers", "2")[0] == 0
+    assert seen["parameters"] == {"scale": "demo", "runner": "dask", "workers": 2}
 
 
 def test_the_book_is_made_of_this_home(ecgrepro, monkeypatch, tmp_path):

@@ -123,10 +123,14 @@ def test_colabs_packages_satisfy_what_training_needs():
 
 
 def test_everything_the_package_imports_is_declared():
-    declared = {canonicalize_name(r.name).replace("-", "_") for r in requirements("book", "jax")}
+    declared = {
+        canonicalize_name(r.name).replace("-", "_") for r in requirements("book", "dask", "gpu", "jax")
+    }
     names = {
         "IPython": "ipykernel",
         "PIL": "pillow",
+        "pynvml": "nvidia_ml_py",
+        "dask": "distributed",
         "yaml": "pyyaml",
         "sklearn": "scikit_learn",
         "nbformat": "papermill",

@@ -24,7 +24,9 @@ DEMO_SOURCES = {"icentia11k": "icentia11k_wfdb", "cinc2017": "cinc2017", "ptbxl"
                 "challenge_ptbxl": "challenge2021", "butqdb": "butqdb", "nstdb": "nstdb"}  # fmt: skip
 
 
-def run_study(study, scale="demo", *, data=None, progress=True, **overrides):
+def run_study(
+    study, scale="demo", *, data=None, runner="here", scheduler=None, workers=None, progress=True, **overrides
+):
     """Run every trial of a study that has no result yet, and return all its results.
 
     Parameters
@@ -34,6 +36,8 @@ def run_study(study, scale="demo", *, data=None, progress=True, **overrides):
     data : str or Path, optional
         Folder of ingested corpora, one sub-folder each, named as in the registry; ``_work/data`` unless given.
         A demo makes its own.
+    runner, scheduler, workers
+        Where trials run, see `ecgrepro.training.runner.run`.
     overrides
         See `ecgrepro.studies.scale.configure`.
 
@@ -51,7 +55,8 @@ def run_study(study, scale="demo", *, data=None, progress=True, **overrides):
     trials = STUDIES[study].trials(settings, workspace)
     store = TrialStore(paths.results(scale, study), paths.work() / "trials" / scale)
     notes = {"rules": rule_hashes(study), "label_revision": settings.label_revision}
-    run(trials, store, workspace, progress=progress, annotate=lambda trial: notes)
+    run(trials, store, workspace, runner=runner, scheduler=scheduler, workers=workers, progress=progress,
+        annotate=lambda trial: notes)  # fmt: skip
     return [store.results_of(trial.key) for trial in trials]
 
 

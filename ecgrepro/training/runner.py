@@ -10,20 +10,32 @@ from ecgrepro.training.finetune import finetune
 from ecgrepro.training.pretrain import pretrain
 
 RUN = {"pretraining": pretrain, "fine-tuning": finetune}
+RUNNERS = ("here", "dask")
 #: Seconds to wait where every trial left is in the hands of another process.
 WAIT = 5
 
 
-def run(trials, store, workspace, *, progress=True, annotate=lambda trial: {}):
-    """Run trials in this process, one after another, pre-training before what stems from it.
+def run(
+    trials, store, workspace, *, runner="here", scheduler=None, workers=None, progress=True,
+    annotate=lambda trial: {},
+):  # fmt: skip
+    """Run trials, pre-training before what stems from it; what is finished is never repeated.
 
-    Several processes may run the same list: a trial is locked while one of them works on it.
+    Several processes may run the same list, each with a runner of its own: a trial is locked while one of them works
+    on it.
 
     Parameters
     ----------
     trials : list of Trial
     store : TrialStore
     workspace : Workspace
+    runner : {"here", "dask"}
+        In this process, one after another; or on the workers of a Dask cluster, see `ecgrepro.training.dask_runner`.
+    scheduler : str, optional
+        Address of a running Dask scheduler, such as ``tcp://host:8786``; without it Dask's workers are started on
+        this machine and end with the call.
+    workers : int, optional
+        How many workers to start, or to wait for where `scheduler` is given.
     progress : bool
         Show a bar with the estimated time left.
     annotate : callable
@@ -32,20 +44,19 @@ def run(trials, store, workspace, *, progress=True, annotate=lambda trial: {}):
     Raises
     ------
     SettingsError
-        A trial that cannot be run as described, or whose pre-training is not among the trials.
+        A trial that cannot be run as described, or whose pre-training is not among the trials; with Dask also a
+        scheduler that does not answer and a worker that would give other numbers or cannot reach the folders.
     """
     _check(trials)
-    waiting = [trial for trial in trials if not _done(trial, trials, store)]
+    _check_runner(runner, scheduler, workers)
+    waiting = [trial for trial in dict.fromkeys(trials) if not is_done(trial, trials, store)]
     # without `disable` the bar follows tqdm's own variable TQDM_DISABLE
     hidden = {} if progress else {"disable": True}
     with tqdm(total=len(waiting), unit="trial", file=sys.stderr, **hidden) as bar:
-        while waiting:
-            ready = [trial for trial in waiting if _ready(trial, store)]
-            if not any(_run_one(trial, trials, store, workspace, bar, annotate) for trial in ready):
-                time.sleep(WAIT)
-            left = [trial for trial in waiting if not _done(trial, trials, store)]
-            bar.update(len(waiting) - len(left))
-            waiting = left
+        if runner == "dask" and waiting:
+            _run_with_dask(waiting, trials, store, workspace, scheduler, workers, bar, annotate)
+        else:
+            _run_here(waiting, trials, store, workspace, bar, annotate)
 
 
 def _check(trials):
@@ -59,7 +70,41 @@ def _check(trials):
         raise SettingsError("trials", expected, f"none for {orphans[:2]}", "Add it.")
 
 
-def _done(trial, trials, store):
+def _check_runner(runner, scheduler, workers):
+    if runner not in RUNNERS:
+        raise SettingsError("runner", f"one of {', '.join(RUNNERS)}", repr(runner), "Name one of them.")
+    if runner == "here" and (scheduler is not None or workers is not None):
+        got = f"scheduler {scheduler!r}, workers {workers!r}"
+        raise SettingsError("runner here", "neither scheduler nor workers", got, "Ask for runner dask.")
+    if workers is not None and not (isinstance(workers, int) and workers >= 1):
+        raise SettingsError("workers", "a whole number of at least 1", repr(workers), "Give another.")
+
+
+def _run_with_dask(waiting, trials, store, workspace, scheduler, workers, bar, annotate):
+    try:
+        from ecgrepro.training.dask_runner import run_on_workers
+    except ModuleNotFoundError as error:
+        if error.name not in ("dask", "distributed"):
+            raise
+        fix = "Install it: pip install 'distributed>=2024.8', or ask for runner here."
+        raise SettingsError(
+            "runner dask", "the package distributed", f"no module {error.name}", fix
+        ) from error
+    run_on_workers(waiting, trials, store, workspace, scheduler=scheduler, workers=workers, bar=bar,
+                   annotate=annotate, train=RUN, wait=WAIT)  # fmt: skip
+
+
+def _run_here(waiting, trials, store, workspace, bar, annotate):
+    while waiting:
+        ready = [trial for trial in waiting if is_ready(trial, store)]
+        if not any(_run_one(trial, trials, store, workspace, bar, annotate) for trial in ready):
+            time.sleep(WAIT)
+        left = [trial for trial in waiting if not is_done(trial, trials, store)]
+        bar.update(len(waiting) - len(left))
+        waiting = left
+
+
+def is_done(trial, trials, store):
     """Results are there, and so are the weights if an unfinished trial needs them."""
     if not store.has(trial):
         return False
@@ -67,19 +112,41 @@ def _done(trial, trials, store):
     return all(store.weights(*other.start).exists() for other in heirs)
 
 
-def _ready(trial, store):
+def is_ready(trial, store):
+    """Whether a trial starts from random weights, or those that it starts from are there."""
     return trial.start is None or store.weights(*trial.start).exists()
 
 
 def _run_one(trial, trials, store, workspace, bar, annotate):
-    """Run a trial unless another process has it; whether it is finished now."""
+    def train(*given):
+        bar.set_postfix_str("", refresh=False)
+        bar.set_description(str(trial))
+        RUN[trial.stage](*given)
+
+    return attempt(train, trial, trials, store, workspace, bar.set_postfix_str, annotate(trial))
+
+
+def attempt(train, trial, trials, store, workspace, report, notes):
+    """Run a trial unless another process has it; whether it is finished now.
+
+    Parameters
+    ----------
+    train : callable
+        Takes `trial`, `store`, `workspace`, `report` and `notes`, as `pretrain` and `finetune` do.
+    trial : Trial
+    trials : list of Trial
+        At least those that stem from `trial`.
+    store : TrialStore
+    workspace : Workspace
+    report : callable
+        Takes one line on where the run stands.
+    notes : dict
+        Further entries of the run record.
+    """
     with store.lock(trial) as mine:
         if not mine:
             return False
-        if _done(trial, trials, store):  # by another process, since we last looked
-            return True
-        workspace.check(trial)
-        bar.set_postfix_str("", refresh=False)
-        bar.set_description(str(trial))
-        RUN[trial.stage](trial, store, workspace, bar.set_postfix_str, annotate(trial))
+        if not is_done(trial, trials, store):  # by another process, since we last looked
+            workspace.check(trial)
+            train(trial, store, workspace, report, notes)
         return True

@@ -1,6 +1,7 @@
 """What tests do in a second process. Nothing here imports Keras unless it must: that would take seconds."""
 
 import os
+import random
 import time
 
 from tests.training import tiny
@@ -8,7 +9,7 @@ from tests.training import tiny
 
 def resample(corpora, work, done):
     """Open streams at another rate, and tell how many samples they have and how many lie in their shards."""
-    streams = tiny.open_workspace(corpora, work).streams(["icentia11k"], 125.0, 5)
+    streams = tiny.open_workspace(corpora, work).streams(["icentia11k"], 125.0)
     done.put([int(streams.table.n_samples.sum()), int(sum(len(shard) for shard in streams.shards))])
 
 
@@ -58,13 +59,75 @@ def talk(stage):
     return trained
 
 
-def run_talking(corpora, folder):
-    """Run the pre-training of the fixture `finished` and what stems from it; print a line per checkpoint."""
+def talking_trials(workspace, kills=1):
+    """The pre-training of the fixture `finished` and what stems from it, or ones long enough for so many kills."""
+    if kills == 1:
+        parent = tiny.pretraining(workspace)
+        return [parent, tiny.fine_tuning(workspace, parent=parent)]
+    parent = tiny.pretraining(workspace, frames_per_patient=26 * kills)
+    return [parent, tiny.fine_tuning(workspace, parent=parent, epochs=2 * kills, patience=2 * kills)]
+
+
+def run_talking(corpora, folder, kills="1"):
+    """Run them; print a line per checkpoint."""
     from ecgrepro.training import pretrain, runner
 
     pretrain.BLOCK = tiny.BLOCK
     runner.RUN = {stage: talk(stage) for stage in runner.RUN}
     workspace = tiny.open_workspace(corpora, folder / "work")
-    parent = tiny.pretraining(workspace)
-    trials = [parent, tiny.fine_tuning(workspace, parent=parent)]
+    trials = talking_trials(workspace, int(kills))
     runner.run(trials, tiny.open_store(folder), workspace, progress=False)
+
+
+def pretrain_in_blocks(trial, store, workspace, report, notes):
+    """Pre-train with a checkpoint every few steps, in whatever process this is called."""
+    from ecgrepro.training import pretrain
+
+    pretrain.BLOCK = tiny.BLOCK
+    pretrain.pretrain(trial, store, workspace, report, notes)
+
+
+def wait_for_ever(trial, store, workspace, report, notes):
+    """Stand in for training that takes days: leave a checkpoint, and say so."""
+    store.checkpoint(trial).touch()
+    while True:
+        report("still here")
+        time.sleep(0.1)
+
+
+def fail_with_ours(trial, store, workspace, report, notes):
+    from ecgrepro.errors import DiskError
+
+    raise DiskError("somewhere", "room", "none", "Make some.")
+
+
+class Unreadable(Exception):
+    """An exception that can be pickled and not be read again."""
+
+    def __init__(self, one, other):
+        super().__init__(f"{one} and {other}")
+
+
+def fail_with_another(trial, store, workspace, report, notes):
+    raise Unreadable("this", "that")
+
+
+def die(trial, store, workspace, report, notes):
+    os._exit(3)
+
+
+def draw(trial, store, workspace, report, notes):
+    """Write down what Python's global generator gives while time passes, as the building of a net would draw it."""
+    from ecgrepro.training.seeds import make_deterministic
+
+    make_deterministic(trial.seed)
+    draws = []
+    for _ in range(20):
+        time.sleep(0.02)
+        draws.append(random.randint(1, 10**9))
+    pretend(trial, store, workspace, report, notes | {"draws": draws})
+
+
+def tell_environment(trial, store, workspace, report, notes):
+    names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES")
+    pretend(trial, store, workspace, report, notes | {name: os.environ.get(name) for name in names})

@@ -129,7 +129,9 @@ def test_damage_to_both_is_told_with_what_to_delete(tmp_path, how):
     path = save_twice(tmp_path)
     for one in (path, checkpoint.previous(path)):
         damage(one, how)
-    with pytest.raises(InputError, match=r"checkpoint\.npz: expected a whole checkpoint; .* Delete .*previous\.npz"):
+    with pytest.raises(
+        InputError, match=r"checkpoint\.npz: expected a whole checkpoint; .* Delete .*previous\.npz"
+    ):
         checkpoint.load(path)
     checkpoint.discard(path)
     assert checkpoint.load(path) is None

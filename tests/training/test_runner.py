@@ -79,8 +79,8 @@ def test_a_share_that_the_pretraining_does_not_keep_is_refused(fake, workspace, 
 
 
 def test_a_trial_that_cannot_be_run_is_refused_before_the_others_run(fake, workspace, listed):
-    with pytest.raises(SettingsError, match="freeze_depth"):
-        run([*listed, replace(listed[1], freeze_depth=2)], fake, workspace, progress=False)
+    with pytest.raises(SettingsError, match="frozen_batch_normalisation"):
+        run([*listed, replace(listed[1], frozen_batch_normalisation="none")], fake, workspace, progress=False)
     assert not fake.work.exists()
 
 
@@ -88,6 +88,26 @@ def test_a_trial_of_other_recordings_is_refused(fake, workspace, listed):
     with pytest.raises(InputError, match="describe it again"):
         run([replace(listed[1], corpora=(("cinc2017", "c0ffee"),))], fake, workspace, progress=False)
     assert not fake.results.exists()
+
+
+@pytest.mark.parametrize(
+    ("where", "words"),
+    [
+        ({"runner": "there"}, "runner: expected one of here, dask; got 'there'"),
+        ({"workers": 2}, "runner here: expected neither scheduler nor workers.*Ask for runner dask"),
+        ({"scheduler": "tcp://a:1"}, "runner here: expected neither"),
+        ({"runner": "dask", "workers": 0}, "workers: expected a whole number of at least 1; got 0"),
+    ],
+)
+def test_a_place_to_run_that_makes_no_sense_is_refused(fake, workspace, listed, where, words):
+    with pytest.raises(SettingsError, match=words):
+        run(listed, fake, workspace, progress=False, **where)
+    assert not fake.work.exists()
+
+
+def test_a_trial_that_is_listed_twice_is_run_once(fake, workspace, listed):
+    run([*listed, *listed], fake, workspace, progress=False)
+    assert len(log(fake)) == 3
 
 
 def test_the_bar_counts_trials_and_says_what_runs(fake, workspace, listed, capsys):

@@ -142,7 +142,9 @@ def test_a_stem_of_one_lead_serves_twelve_where_the_trial_says_so(finished, work
     signal = np.random.default_rng(0).normal(size=(2, 256, 1)).astype("float32")
     for net in (one, twelve):
         net.layers[-1].set_weights(one.layers[-1].get_weights())
-    same = [np.asarray(net(keras.ops.repeat(signal, leads, axis=2))) for net, leads in ((one, 1), (twelve, 12))]
+    same = [
+        np.asarray(net(keras.ops.repeat(signal, leads, axis=2))) for net, leads in ((one, 1), (twelve, 12))
+    ]
     np.testing.assert_allclose(*same, rtol=1e-3, atol=1e-4)
 
 
@@ -159,6 +161,8 @@ def test_the_published_alexnet_is_found_by_the_sha1_of_its_file(workspace, tmp_p
     monkeypatch.setenv("ECGREPRO_ALEXNET_WEIGHTS", str(path))
     sha1 = hashlib.sha1(path.read_bytes()).hexdigest()
     net = module.start_model(imagenet(workspace, sha1), None, (67, 67, 3), 4)
-    np.testing.assert_array_equal(net.get_layer("fc7").get_weights()[0], source.get_layer("fc7").get_weights()[0])
+    np.testing.assert_array_equal(
+        net.get_layer("fc7").get_weights()[0], source.get_layer("fc7").get_weights()[0]
+    )
     with pytest.raises(SettingsError, match=r"alexnet\.npz: expected the file with SHA-1 beef; got "):
         module.start_model(imagenet(workspace, "beef"), None, (67, 67, 3), 4)
