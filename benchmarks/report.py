@@ -1,13 +1,15 @@
 """What a benchmark leaves behind: rows for the book's table of speed, with the machine and the versions.
 
 Not to be run. A benchmark ends with `report.write("NAME", rows)`, which prints the rows and writes
-``results/benchmarks/NAME.json``, or NAME-ACCELERATOR.json where there is one; the book's page on speed shows
-these files as they are.
+``results/benchmarks/NAME.json``, or NAME-BACKEND-ACCELERATOR.json where that is not TensorFlow on a processor; the
+book's page on speed shows these files as they are.
 """
 
 import json
 import re
 import time
+
+import keras
 
 from ecgrepro import paths
 from ecgrepro.training.run_record import git_commit, hardware, versions
@@ -45,7 +47,9 @@ def write(name, rows, folder=None):
                "commit": git_commit(), "hardware": hardware(), "versions": versions(), "rows": rows}  # fmt: skip
     folder = folder or paths.home() / "results" / "benchmarks"
     folder.mkdir(parents=True, exist_ok=True)
-    where = "-".join(re.findall("[a-z0-9]+", " ".join(content["hardware"]["accelerators"][:1]).lower()))
+    backend = "" if keras.backend.backend() == "tensorflow" else keras.backend.backend()
+    about = " ".join([backend, *content["hardware"]["accelerators"][:1]])
+    where = "-".join(re.findall("[a-z0-9]+", about.lower()))
     path = folder / f"{name}{'-' * bool(where)}{where}.json"
     path.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
     return path

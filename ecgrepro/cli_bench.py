@@ -9,6 +9,7 @@ import typer
 
 from ecgrepro import paths
 from ecgrepro.cli_data import JsonOption
+from ecgrepro.errors import EcgreproError
 
 #: Numeric precisions that are measured beside each other.
 PRECISIONS = ("float32", "mixed_bfloat16")
@@ -139,6 +140,9 @@ def _measure(tasks, weights, say):
         except KeyboardInterrupt:
             say("stopped; what follows is made of what had been measured")
             return found, speeds, True
+        except EcgreproError as error:
+            say(f"[{number:2}/{len(tasks)}] {what}: left out. {error}")
+            continue
         left = (time.perf_counter() - began) / sum(weights[:number]) * sum(weights[number:])
         say(f"[{number:2}/{len(tasks)}, {_minutes(left)} left] {what}: {made.pop('told')}")
         found.append({"what": what} | made)

@@ -33,7 +33,8 @@ and fc7 and 0 elsewhere.
 Departures: outputs are logits; `width` scales every filter and unit count for small runs, and with them the deviation
 of random weights (by 1 / sqrt(width), the first layer's excepted), so that a narrow net's signal is as large as a
 wide one's. Caffe rounds the size after pooling up, Keras down: the same for 227 x 227, not for every other shape.
-Parallel training on two GPUs, the reason for the groups, has no part in this.
+Parallel training on two GPUs, the reason for the groups, has no part in this; nor that Caffe trains biases at twice the
+rate and without decay.
 """
 
 import keras

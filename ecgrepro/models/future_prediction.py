@@ -63,7 +63,7 @@ def future_prediction(
         An encoder, width or precision that is not known, or a number of heads that does not divide d.
     """
     frames = context + candidates
-    inner = build(encoder, length, 0, width=width, precision=precision)
+    inner = build(encoder, (length, 1), 0, width=width, precision=precision)
     d = inner.output.shape[-1]
     with dtype_policy(precision):
         inputs = keras.Input((frames, length, 1), name="frames")

@@ -23,7 +23,8 @@ differ in more than the input. Inputs are magnitudes of 128 frequencies: 128 fra
 Parameters, moving statistics included: 11,187,205 with 5 outputs, as the report's model summary prints them.
 
 Departures: outputs are logits (the original fine-tuning head ends in a softmax; loss and argmax are the same), and
-`width` scales every filter count for small runs (1.0 is the publication).
+`width` scales every filter count for small runs (1.0 is the publication). BN's moving variance is that of the
+population; the report's Keras 2 kept the unbiased one for images, larger by 1/n of n values in a batch and channel.
 """
 
 import keras

@@ -10,51 +10,43 @@ copies of each other.
 
 import numpy as np
 
-from ecgrepro.errors import InputError, SettingsError
-
-#: Name of the first convolution's kernel in the dictionaries of `training.checkpoint.save_extractor`.
-STEM = "stem_conv/kernel"
+from ecgrepro.errors import SettingsError
 
 
-def adapt_stem(arrays, n_leads, *, stem=STEM):
-    """Fit the first convolution of an extractor to another number of leads.
+def fit_leads(arrays, shapes):
+    """Fit the kernels that read the leads to a net with another number of them.
+
+    They are told by their shape, which differs from the wanted one in the last axis but one alone: one kernel in most
+    nets, three in inception1d.
 
     Parameters
     ----------
     arrays : dict
         Name of tensor to array, as `training.checkpoint.save_extractor` writes them.
-    n_leads : int
-        Of the net that is to have the weights.
-    stem : str
-        Name of the kernel, (..., n_leads, filters); "conv1/kernel" in AlexNet.
+    shapes : dict
+        Name of tensor to the shape that the net has for it.
 
     Returns
     -------
     dict
-        The same arrays, the kernel alone replaced: repeated and divided by n for 1 to n leads, summed for n to 1,
-        untouched where the number is right.
+        The same arrays, such kernels alone replaced: repeated and divided by n for 1 to n leads, summed for n to 1.
 
     Raises
     ------
-    InputError
-        No such kernel among the arrays, or one without leads and filters.
     SettingsError
         From several leads to another number of several: which lead is which is not known.
     """
-    kernel = arrays.get(stem)
-    if kernel is None or np.ndim(kernel) < 3:
-        got = "none" if kernel is None else f"shape {np.shape(kernel)}"
-        raise InputError(stem, "a kernel (..., n_leads, filters)", got, "Name the net's first convolution.")
-    before = kernel.shape[-2]
-    if n_leads < 1 or (before != n_leads and 1 not in (before, n_leads)):
-        fix = "Go through one lead: adapt to 1, then to the number you want."
-        raise SettingsError("n_leads", f"1 or {before}, the kernel's own", str(n_leads), fix)
-    return arrays | {stem: _spread(kernel, n_leads)}
+    return {name: _fit(name, array, tuple(shapes.get(name, array.shape))) for name, array in arrays.items()}
 
 
-def _spread(kernel, n_leads):
-    if kernel.shape[-2] == n_leads:
+def _fit(name, kernel, shape):
+    before, wanted = kernel.shape[-2:-1], shape[-2:-1]
+    same_otherwise = (*kernel.shape[:-2], *kernel.shape[-1:]) == (*shape[:-2], *shape[-1:])
+    if kernel.ndim < 3 or before == wanted or not same_otherwise:
         return kernel
-    if n_leads == 1:
+    if wanted == (1,):
         return kernel.sum(axis=-2, keepdims=True)
-    return np.repeat(kernel, n_leads, axis=-2) / kernel.dtype.type(n_leads)
+    if before != (1,):
+        fix = "Go through one lead: fit to 1, then to the number you want."
+        raise SettingsError(f"leads of {name}", f"1 or {before[0]}, the kernel's own", str(wanted[0]), fix)
+    return np.repeat(kernel, wanted[0], axis=-2) / kernel.dtype.type(wanted[0])

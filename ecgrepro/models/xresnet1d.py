@@ -103,22 +103,6 @@ def xresnet1d(length, n_outputs, *, depth=101, n_leads=12, width=1.0, precision=
         return keras.Model(inputs, x, name=f"xresnet1d{depth}")
 
 
-def layer_groups(model):
-    """Divide the net for gradual unfreezing, as the benchmark's `get_layer_groups` does.
-
-    Returns
-    -------
-    (stem, body, head) : tuple of lists of str
-        Names of all layers with weights, shortcuts and batch normalisations included: learnable layers 0 to 2, those of
-        the stages, and the last 2; the head is the whole concat-pooling head, not its last layer alone.
-    """
-    groups = {"stem": [], "stage": [], "head": []}
-    for layer in model.layers:
-        if layer.weights:
-            groups[next(part for part in groups if layer.name.startswith(part))].append(layer.name)
-    return tuple(groups.values())
-
-
 def _conv(x, filters, kernel, stride, name):
     padding = "same"
     if stride > 1:

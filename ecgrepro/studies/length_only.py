@@ -13,7 +13,7 @@ from ecgrepro.evaluation.intervals import record_bootstrap
 from ecgrepro.evaluation.metrics import confusion_matrix, get_metric
 from ecgrepro.frames.af import class_indices, recording_groups
 from ecgrepro.frames.splits import stratified_folds
-from ecgrepro.training.trial import FineTuning
+from ecgrepro.training.recipe import FineTuning
 
 METRICS = ("balanced_accuracy", "macro_f1", "f1_N", "f1_A", "f1_O", "f1_noisy")
 #: Fixed before the classifier was first run: a leaf of the tree holds at least so many recordings, classes count as

@@ -22,8 +22,8 @@ from ecgrepro.frames.beat import BeatTask
 from ecgrepro.frames.sampler import FrameSampler, Streams
 from ecgrepro.models.flops import flops
 from ecgrepro.training import cost
+from ecgrepro.training.recipe import Adam
 from ecgrepro.training.steps import Steps
-from ecgrepro.training.trial import Adam
 from ecgrepro.training.workspace import optimiser
 
 #: Bounds of a measured batch on a processor, which gains nothing from larger ones: frames, and bytes of all layers'
@@ -84,6 +84,9 @@ def training_step(net, precision, seconds=2.0):
             if batch_size == 1:
                 raise
             batch_size //= 2
+            model = _compiled(
+                net, precision
+            )  # on JAX the state of the other was given to the step that failed
     forward = flops(model)
     peak, _ = cost.device_peak(precision)
     del model

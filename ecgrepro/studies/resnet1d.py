@@ -14,7 +14,8 @@ from dataclasses import replace
 
 from ecgrepro.frames.af import AfInput
 from ecgrepro.studies.scale import Scale
-from ecgrepro.training.trial import FineTuning, Pretraining, Trial
+from ecgrepro.training.recipe import FineTuning, Pretraining
+from ecgrepro.training.trial import Trial
 
 STUDY = "resnet1d"
 

@@ -5,7 +5,7 @@ import math
 from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 
 from ecgrepro.errors import SettingsError
-from ecgrepro.training.trial import FineTuning, Pretraining, describe_recipe
+from ecgrepro.training.recipe import FineTuning, Pretraining, describe_recipe
 
 NAMES = ("demo", "pilot", "colab", "paper")
 

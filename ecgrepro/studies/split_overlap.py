@@ -15,8 +15,8 @@ from ecgrepro.corpora.registry import data_set
 from ecgrepro.frames.af import class_indices, recording_groups
 from ecgrepro.studies import resnet1d
 from ecgrepro.training.parts import split, split_patients
+from ecgrepro.training.recipe import Pretraining
 from ecgrepro.training.seeds import derive
-from ecgrepro.training.trial import Pretraining
 
 COLUMNS = (
     "study",

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from ecgrepro.errors import DiskError, InputError
-from ecgrepro.models.transfer import adapt_stem
+from ecgrepro.models.transfer import fit_leads
 
 #: Seconds before each new try to write or read; a mounted drive comes back within these or is gone.
 PAUSES = (0.5, 2, 8)
@@ -45,8 +45,8 @@ def weights(model):
 
 
 def restore_weights(model, arrays):
-    """Give a model the values that `weights` returned; those of an optimiser that follow them are left out."""
-    for variable, array in zip(model.variables, arrays, strict=False):
+    """Give a model the values that `weights` returned."""
+    for variable, array in zip(model.variables, arrays, strict=True):
         variable.assign(array)
 
 
@@ -178,7 +178,7 @@ def save_extractor(path, model, head):
     _write(Path(path), {name: np.asarray(variable) for name, variable in _places(model, head).items()})
 
 
-def load_extractor(path, model, head, n_leads=None):
+def load_extractor(path, model, head, *, adapt_leads=False):
     """Give a model the weights that `save_extractor` wrote; every tensor must find its place.
 
     Parameters
@@ -187,8 +187,8 @@ def load_extractor(path, model, head, n_leads=None):
     model : keras.Model
     head : str
         Layer whose weights stay.
-    n_leads : int, optional
-        Leads of the model, to which the first convolution is fitted (`ecgrepro.models.transfer.adapt_stem`).
+    adapt_leads : bool
+        Fit kernels that read the leads to the model's number of them (`ecgrepro.models.transfer.fit_leads`).
 
     Raises
     ------
@@ -200,9 +200,10 @@ def load_extractor(path, model, head, n_leads=None):
     except DAMAGED as error:
         fix = "Delete it and run again: the pre-training trial makes it anew."
         raise InputError(path, "weights as a pre-training trial leaves them", str(error), fix) from error
-    if n_leads is not None:
-        arrays = adapt_stem(arrays, n_leads)
-    assign(path, arrays, _places(model, head), model.name)
+    places = _places(model, head)
+    if adapt_leads:
+        arrays = fit_leads(arrays, {name: place.shape for name, place in places.items()})
+    assign(path, arrays, places, model.name)
 
 
 def _places(model, head):

@@ -10,8 +10,6 @@ import keras
 import numpy as np
 from keras import ops
 
-from ecgrepro.errors import SettingsError
-
 #: Dense peak of accelerators in TFLOPS; tensor cores where they know the precision, figures with sparsity halved.
 #: Longer names first. "tf32" is float32 with factors rounded to 10 bits of mantissa, where the backend allows that.
 PEAKS = (
@@ -41,30 +39,14 @@ SIDES = (512, 4096)
 SECONDS = 0.3
 
 
-def training_flops(forward, frozen=0.0, cached=0.0):
-    """Floating-point operations of one training step per frame: three times the forward pass, as an approximation.
+def training_flops(forward):
+    """Floating-point operations of a training step per frame: three times those of the forward pass, approximately.
 
     Backward takes two products for each one of forward: the gradient of the inputs and that of the weights. (The first
-    layer needs no gradient of its inputs, and the optimiser's work is left out.)
-
-    Parameters
-    ----------
-    forward : float
-        Operations of the forward pass over one frame, see `ecgrepro.models.catalogue.flops`.
-    frozen : float
-        Share of them in a frozen prefix, which has no backward pass.
-    cached : float
-        Share of them in a prefix whose features are read back instead of computed; at most `frozen`.
-
-    Raises
-    ------
-    SettingsError
-        Shares that are none.
+    layer needs no gradient of its inputs, and the optimiser's work is left out.) Of a net with frozen layers
+    `ecgrepro.training.freezing.cost` tells the operations exactly.
     """
-    if not 0 <= cached <= frozen <= 1:
-        got = f"cached {cached}, frozen {frozen}"
-        raise SettingsError("shares of a prefix", "0 <= cached <= frozen <= 1", got, "Correct them.")
-    return forward * (3 - 2 * frozen - cached)
+    return 3 * forward
 
 
 def accelerators():

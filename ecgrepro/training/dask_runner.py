@@ -20,12 +20,13 @@ from pathlib import Path
 from uuid import uuid4
 
 from distributed import KilledWorker
+from distributed.comm import CommClosedError
 
 from ecgrepro.errors import SettingsError
+from ecgrepro.training.attempt import is_done, is_ready
 from ecgrepro.training.dask_cluster import connected
 from ecgrepro.training.dask_trial import Demands, Failure, examine, packages, run_trial
 from ecgrepro.training.dask_worker import FREE_TOKEN, NO_TOKEN, driver_has_gone, hand_over, hand_over_now
-from ecgrepro.training.runner import is_done, is_ready
 from ecgrepro.training.store import TrialStore, locked
 from ecgrepro.training.trial_process import DIED, STOPPED, pack, unpack
 
@@ -109,7 +110,7 @@ def _check_workers(client, demands, token):
 
 def _check_answer(worker, answer, token, demands):
     # one that died meanwhile is no fault: its successor is checked with its first trial
-    if isinstance(answer, OSError):
+    if isinstance(answer, CommClosedError):
         return
     if isinstance(answer, Exception):
         commit = dict(demands.packages)["commit"]

@@ -6,8 +6,8 @@ from functools import lru_cache
 import keras
 
 from ecgrepro.errors import EcgreproError, SettingsError
+from ecgrepro.training.attempt import attempt, is_ready
 from ecgrepro.training.run_record import git_commit, versions
-from ecgrepro.training.runner import attempt, is_ready
 from ecgrepro.training.workspace import Workspace
 
 

@@ -51,9 +51,12 @@ async def hand_over_now(packed, token, dask_worker):
 def _call(packed, token, say):
     if not token.exists():
         return NO_TOKEN, b""
-    if driver_has_gone(token):
+    try:
+        if driver_has_gone(token):
+            return FREE_TOKEN, b""
+    except OSError:  # a folder that cannot be written to, or a file system that has no locks
         return FREE_TOKEN, b""
-    return _PROCESS.call(packed, say, lambda: driver_has_gone(token))
+    return _PROCESS.call(packed, say, lambda: driver_has_gone(token), token.name)
 
 
 def driver_has_gone(token):

@@ -40,17 +40,6 @@ def holds(n_bytes):
     return memory is not None and n_bytes <= SHARE_FOR_RECORDINGS * memory
 
 
-def use_xla():
-    """Whether TensorFlow's steps go through XLA.
-
-    On an accelerator, where fused element-wise operations save trips to memory. Not on a processor, where XLA's
-    convolutions take twice the time of oneDNN's. JAX knows nothing but XLA.
-    """
-    import tensorflow as tf
-
-    return bool(tf.config.list_physical_devices("GPU"))
-
-
 def use_full_precision():
     """Keep float32 at 32 bits: newer accelerators round the factors of products to 10 bits of mantissa unless told.
 

@@ -1,11 +1,13 @@
 """Where a step's frames come from: from the host batch by batch, or from a corpus that lies on the device.
 
 A corpus that fits is copied to the accelerator once, as int16; from then on a step receives a few hundred bytes, which
-say where its frames lie, and cuts, scales and standardises them itself. All sources give the same numbers.
+say where its frames lie, and cuts, scales and standardises them itself. All sources give the same numbers, but for
+rounding in the last digit.
 """
 
-from functools import lru_cache
+import gc
 
+import keras
 import numpy as np
 from keras import ops
 
@@ -69,7 +71,7 @@ class DeviceFrames:
         wide = ops.take(arrays[0], rows, axis=0)
         wide = ops.reshape(wide, (-1, self._rows * ROW))
         place = within + np.arange(self.sampler.length, dtype=np.int32)
-        frames = ops.cast(ops.take_along_axis(wide, place, axis=1), "float32")
+        frames = ops.cast(_as_int16(ops.take_along_axis(wide, place, axis=1)), "float32")
         frames = frames * ops.reshape(scale, (-1, 1)) + ops.reshape(shift, (-1, 1))
         return ops.reshape(frames, (*shape, self.sampler.length, 1)), labels
 
@@ -79,14 +81,43 @@ def _starts(streams):
     return np.concatenate([[0], np.cumsum([len(shard) for shard in streams.shards])])
 
 
-@lru_cache(maxsize=1)  # the samplers of one trial share a corpus
+#: The one corpus that lies on the device, by its streams.
+_RESIDENT = {}
+
+
 def _on_device(streams):
-    """All shards one after the other, int16 (n_rows, ROW), on the device."""
-    starts = _starts(streams)
-    flat = np.zeros(-(-int(starts[-1]) // ROW) * ROW, np.int16)
-    for shard, start in zip(streams.shards, starts, strict=False):
-        flat[start : start + len(shard)] = shard
-    return ops.convert_to_tensor(flat.reshape(-1, ROW))
+    """All shards one after the other, (n_rows, ROW), on the device; the samplers of one trial share them."""
+    if streams not in _RESIDENT:
+        release()  # first: two corpora at once might not fit
+        starts = _starts(streams)
+        flat = np.zeros(-(-int(starts[-1]) // ROW) * ROW, np.int16)
+        for shard, start in zip(streams.shards, starts, strict=False):
+            flat[start : start + len(shard)] = shard
+        _RESIDENT[streams] = _from_int16(flat.reshape(-1, ROW))
+    return _RESIDENT[streams]
+
+
+def release():
+    """Let the corpus on the device go."""
+    _RESIDENT.clear()
+    gc.collect()  # compiled steps and what they hold refer to each other
+
+
+def _from_int16(values):
+    """A tensor with the bits of int16 values; on a GPU TensorFlow can pick float16 from a tensor, but not int16."""
+    if keras.backend.backend() != "tensorflow":
+        return ops.convert_to_tensor(values)
+    import tensorflow as tf
+
+    return tf.bitcast(tf.convert_to_tensor(values), tf.float16)
+
+
+def _as_int16(picked):
+    if keras.backend.backend() != "tensorflow":
+        return picked
+    import tensorflow as tf
+
+    return tf.bitcast(picked, tf.int16)
 
 
 class HostRecords:
@@ -132,7 +163,8 @@ def frames_source(sampler):
 
 
 def records_source(inputs, labels):
-    """Source of records' inputs: on the device where they fit."""
+    """Source of records' inputs: on the device where they fit; a pre-training's corpus has to make room."""
+    release()
     return (DeviceRecords if device.holds(inputs.nbytes) else HostRecords)(inputs, labels)
 
 

@@ -13,6 +13,7 @@ import math
 import os
 import shutil
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import keras
@@ -162,9 +163,11 @@ def _readable(job, path):
 def _make_room(path, size, budget):
     """Whether `path` may take `size` bytes, once older features have made room for it."""
     ours = path.with_suffix(".partial")
-    others = {
-        one: one.stat() for one in path.parent.glob("features-*") if one.suffix != ".lock" and one != ours
-    }
+    others = {}
+    for one in path.parent.glob("features-*"):
+        if one.suffix != ".lock" and one != ours:
+            with suppress(FileNotFoundError):  # another process has just finished or removed it
+                others[one] = one.stat()
     used = sum(about.st_size for about in others.values())
     for old, about in sorted(others.items(), key=lambda item: item[1].st_mtime):
         if budget is None or size > budget or used + size <= budget:

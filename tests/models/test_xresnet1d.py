@@ -4,7 +4,7 @@ import pytest
 
 from ecgrepro.errors import SettingsError
 from ecgrepro.models.resnet1d import HEAD
-from ecgrepro.models.xresnet1d import layer_groups, xresnet1d
+from ecgrepro.models.xresnet1d import xresnet1d
 from tests.models.harness import Harness
 from tests.models.pytorch_semantics import Weights, assert_equal, average_pool, disturb, maximum_pool, relu
 
@@ -161,14 +161,6 @@ def test_the_net_equals_the_benchmarks_in_pytorch(net, length):
     tapped = keras.Model(net.input, [net.get_layer(name).output for name in (*names, HEAD)])
     for name, ours in zip((*names, HEAD), tapped(inputs), strict=True):
         assert_equal(ours, reference[name] if name == HEAD else reference[name].transpose(0, 2, 1))
-
-
-def test_groups_are_stem_body_and_the_whole_head(net):
-    first, body, head = layer_groups(net)
-    assert first == [f"stem{number}_{part}" for number in (1, 2, 3) for part in ("conv", "bn")]
-    assert head == ["head_pool_bn", "head_hidden", "head_hidden_bn", HEAD]
-    assert first + body + head == [layer.name for layer in net.layers if layer.weights]
-    assert all(name.startswith("stage") for name in body)
 
 
 def test_without_outputs_the_net_ends_at_what_its_last_layer_reads():

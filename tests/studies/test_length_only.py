@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from ecgrepro.studies.length_only import SMALLEST_LEAF, length_only, predict_from_length
-from ecgrepro.training.trial import FineTuning
+from ecgrepro.training.recipe import FineTuning
 
 RECIPE = FineTuning(folds=2)
 

@@ -7,7 +7,7 @@ from ecgrepro.errors import SettingsError
 from ecgrepro.frames.af import AfInput
 from ecgrepro.studies.resnet1d import SCALES
 from ecgrepro.studies.scale import NAMES, configure, declares
-from ecgrepro.training.trial import FineTuning
+from ecgrepro.training.recipe import FineTuning
 from tests.studies import fabricated
 
 PILOT = SCALES["pilot"]

@@ -131,3 +131,7 @@ def draw(trial, store, workspace, report, notes):
 def tell_environment(trial, store, workspace, report, notes):
     names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES")
     pretend(trial, store, workspace, report, notes | {name: os.environ.get(name) for name in names})
+
+
+def tell_process(say):
+    return os.getpid()

@@ -3,24 +3,11 @@ import sys
 import keras
 import pytest
 
-from ecgrepro.errors import SettingsError
 from ecgrepro.training import cost
 
 
 def test_a_step_is_three_forward_passes():
     assert cost.training_flops(10.0) == 30.0
-
-
-def test_a_frozen_prefix_has_no_backward_pass_and_a_cached_one_no_forward_pass_either():
-    assert cost.training_flops(10.0, frozen=0.5) == 5 * 3 + 5 * 1
-    assert cost.training_flops(10.0, frozen=0.5, cached=0.5) == 5 * 3
-    assert cost.training_flops(10.0, frozen=1.0, cached=0.25) == 7.5
-
-
-@pytest.mark.parametrize("shares", [(1.1, 0.0), (0.2, 0.3), (0.5, -0.1)])
-def test_shares_that_are_none_are_refused(shares):
-    with pytest.raises(SettingsError, match="cached <= frozen"):
-        cost.training_flops(1.0, *shares)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,8 @@ from ecgrepro.frames.af import AfInput, prepare_corpus
 from ecgrepro.frames.sampler import Streams
 from ecgrepro.training.finetune import finetune
 from ecgrepro.training.pretrain import pretrain
-from ecgrepro.training.trial import RECIPE, FineTuning, Pretraining, Trial
+from ecgrepro.training.recipe import FineTuning, Pretraining
+from ecgrepro.training.trial import RECIPE, Trial
 from tests.training import tiny
 
 WHY = f"training gives other numbers than recipe {RECIPE} did: raise RECIPE in ecgrepro/training/trial.py"

@@ -6,8 +6,8 @@ import pytest
 from ecgrepro.errors import SettingsError
 from ecgrepro.frames.beat import BeatTask
 from ecgrepro.training.pretrain import pretrain, samplers
+from ecgrepro.training.recipe import FuturePrediction
 from ecgrepro.training.runner import run
-from ecgrepro.training.trial import FuturePrediction
 from tests.training import tiny
 
 

@@ -9,8 +9,8 @@ from ecgrepro.errors import SettingsError
 from ecgrepro.training import start as module
 from ecgrepro.training.finetune import finetune
 from ecgrepro.training.freezing import learnable_layers
+from ecgrepro.training.recipe import Stage, Transform
 from ecgrepro.training.start import begin_stage, build_net, make_steps, stages
-from ecgrepro.training.trial import Stage, Transform
 from ecgrepro.training.workspace import Workspace
 from tests.training import tiny
 

@@ -13,8 +13,9 @@ import pytest
 from ecgrepro.errors import DiskError, InputError
 from ecgrepro.evaluation.predictions import prediction_table
 from ecgrepro.training import store as module
+from ecgrepro.training.recipe import FineTuning
 from ecgrepro.training.store import locked, read_results
-from ecgrepro.training.trial import FineTuning, Trial
+from ecgrepro.training.trial import Trial
 from tests.training import tiny
 
 TRIAL = Trial("tests", "demo", "random", 0, 0, (("cinc2017", "c0ffee"),), "resnet18", 0.125, FineTuning())

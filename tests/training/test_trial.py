@@ -6,16 +6,8 @@ import pytest
 
 from ecgrepro.errors import SettingsError
 from ecgrepro.frames.af import AfInput
-from ecgrepro.training.trial import (
-    RECIPE,
-    Adam,
-    FineTuning,
-    FuturePrediction,
-    Pretraining,
-    Stage,
-    Transform,
-    Trial,
-)
+from ecgrepro.training.recipe import Adam, FineTuning, FuturePrediction, Pretraining, Stage, Transform
+from ecgrepro.training.trial import RECIPE, Trial
 
 COMMON = {"study": "resnet1d", "scale": "pilot", "seed": 3, "model": "resnet18", "width": 0.125}
 TUNED = Trial(
@@ -129,11 +121,41 @@ def test_what_can_be_run_passes_the_check():
     TRAINED.check()
 
 
+STAGED = {"stages": (Stage(3, 0, 0.1), Stage(4, 0, 0.1)), "epochs": 7, "patience": 7}
+
+
+def test_stages_pass_the_check():
+    replace(TUNED, recipe=replace(TUNED.recipe, **STAGED)).check()
+
+
 @pytest.mark.parametrize(
     ("trial", "changes", "settings", "named"),
     [
         (TUNED, {"version": 0}, {}, "version: expected 1, the present recipe; got 0"),
-        (TRAINED, {"freeze_depth": 3}, {}, "freeze_depth: expected 0 in pre-training; got 3"),
+        (TRAINED, {"freeze_depth": 3}, {}, "freeze_depth: expected 0 in pre-training, .*; got 3"),
+        (TRAINED, {"frozen_batch_normalisation": "training"}, {}, "with nothing said of frozen layers"),
+        (TRAINED, {"initialisation": "beef@1.0"}, {}, "initialisation: expected random in pre-training"),
+        (TRAINED, {"fold": 1}, {}, "fold: expected 0 in pre-training"),
+        (
+            TRAINED,
+            {"transform": Transform("fourier")},
+            {"task": "future"},
+            "expected none in future prediction",
+        ),
+        (TUNED, {"initialisation": "beef@most"}, {}, "initialisation: expected random, KEY@SHARE"),
+        (TUNED, {"model": "resnet19"}, {}, "model: expected one of resnet18"),
+        (TUNED, {"freeze_depth": 1}, STAGED, "stages: expected freeze_depth 0"),
+        (TUNED, {}, STAGED | {"patience": 6}, "stages: .*patience of all epochs"),
+        (TUNED, {}, STAGED | {"optimiser": Adam(0.5)}, "stages: .*the default optimiser"),
+        (TUNED, {}, {"groups": (0, 3)}, "groups: expected .* without stages"),
+        (TUNED, {"frozen_batch_normalisation": "training"}, {}, "expected inference where nothing is frozen"),
+        (TUNED, {"initialisation": "random"}, {"adapt_leads": True}, "adapt_leads: expected False without"),
+        (
+            TUNED,
+            {"initialisation": "imagenet:beef", "model": "alexnet", "transform": Transform("cwt")},
+            {},
+            "transform: expected a `mean` where AlexNet starts from ImageNet",
+        ),
         (TUNED, {"frozen_batch_normalisation": "eval"}, {}, "expected inference or training; got 'eval'"),
         (
             TUNED,

@@ -6,7 +6,7 @@ from ecgrepro.errors import SettingsError
 from ecgrepro.models.resnet1d import HEAD
 from ecgrepro.models.xresnet1d import xresnet1d
 from ecgrepro.training import freezing
-from ecgrepro.training.trial import Stage
+from ecgrepro.training.recipe import Stage
 from ecgrepro.training.unfreezing import (
     CSC2541,
     CSC2541_AS_TOLD,

@@ -10,7 +10,7 @@ import pytest
 from ecgrepro.corpora.corpus import Corpus
 from ecgrepro.errors import InputError
 from ecgrepro.frames.af import AfInput
-from ecgrepro.training.trial import Adam
+from ecgrepro.training.recipe import Adam
 from ecgrepro.training.workspace import Workspace, optimiser
 from tests.training import children, tiny
 

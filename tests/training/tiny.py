@@ -3,8 +3,9 @@
 from dataclasses import replace
 
 from ecgrepro.frames.af import AfInput
+from ecgrepro.training.recipe import FineTuning, Pretraining
 from ecgrepro.training.store import TrialStore
-from ecgrepro.training.trial import FineTuning, Pretraining, Trial
+from ecgrepro.training.trial import Trial
 from ecgrepro.training.workspace import Workspace
 
 PRETRAINING = Pretraining(
