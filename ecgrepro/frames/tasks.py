@@ -18,17 +18,17 @@ from ecgrepro.frames.future import FutureTask
 from ecgrepro.frames.heart_rate import HeartRateTask
 from ecgrepro.frames.rhythm import RhythmTask
 
-#: Name in a `Pretraining` recipe to a function from the sampling rate in Hz to the task.
+#: Name in a `Pretraining` recipe to a function from the sampling rate in Hz, and settings if it has any, to the task.
 TASKS = {
     "beat": lambda fs: BeatTask(),
     "rhythm": lambda fs: RhythmTask(),
     "heart_rate": HeartRateTask,
-    "future": lambda fs: FutureTask(),
+    "future": lambda fs, **settings: FutureTask(**settings),
 }
 
 
-def make_task(name, fs):
-    """Make the pre-training task of a name for streams of a sampling rate in Hz.
+def make_task(name, fs, **settings):
+    """Make the pre-training task of a name for streams of a sampling rate in Hz; settings are those of `FutureTask`.
 
     Raises
     ------
@@ -37,4 +37,4 @@ def make_task(name, fs):
     """
     if name not in TASKS:
         raise SettingsError("task", f"one of {', '.join(TASKS)}", repr(name), "See `ecgrepro.frames.tasks`.")
-    return TASKS[name](fs)
+    return TASKS[name](fs, **settings)

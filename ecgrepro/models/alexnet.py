@@ -42,7 +42,7 @@ from keras import ops
 
 from ecgrepro.errors import SettingsError
 from ecgrepro.models.local_response_normalization import LocalResponseNormalization
-from ecgrepro.models.resnet1d import HEAD, dtype_policy
+from ecgrepro.models.resnet1d import HEAD, check_width, dtype_policy
 
 #: Convolutions: filters, kernel, stride, groups, first bias; all but conv1 keep height and width.
 CONVOLUTIONS = {
@@ -141,10 +141,7 @@ def alexnet(shape=(227, 227, 3), n_outputs=1000, *, width=1.0, precision="float3
 
 
 def _check(width, dropout, dropout_before):
-    if not (width > 0 and (GRAIN * width) % 1 == 0):
-        raise SettingsError(
-            "width", f"{GRAIN} * width a whole number above 0", str(width), "Try 0.0625, 0.25, 0.5 or 1."
-        )
+    check_width(width, GRAIN)
     if not 0 <= dropout < 1:
         raise SettingsError("dropout", "a share of at least 0 and below 1", str(dropout), "Published: 0.5.")
     known = ("fc6", "fc7", HEAD)

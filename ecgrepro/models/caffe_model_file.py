@@ -20,19 +20,14 @@ from pathlib import Path
 import numpy as np
 
 from ecgrepro.errors import InputError
+from ecgrepro.models.weight_file import LARGEST, Damaged, check_size
 
-#: Largest file in bytes; `bvlc_alexnet.caffemodel` has 2.4e8.
-LARGEST = 2**30
 _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
 _LAYER, _V1_LAYER = 100, 2
 #: Fields of name and blobs in the two kinds of layer.
 _NAME_AND_BLOBS = {_LAYER: (1, 7), _V1_LAYER: (4, 6)}
 _V0_LAYER = 1
 _LEGACY_SHAPE, _DATA, _SHAPE, _DOUBLE_DATA = (1, 2, 3, 4), 5, 7, 8
-
-
-class _Damaged(ValueError):
-    """The bytes are no Caffe model; the message says what was found."""
 
 
 def read_caffe_model(path):
@@ -57,10 +52,9 @@ def read_caffe_model(path):
     """
     path = Path(path)
     try:
-        if path.stat().st_size > LARGEST:
-            raise _Damaged(f"{path.stat().st_size:,} bytes, more than {LARGEST:,}")
+        check_size(path)
         return _net(memoryview(path.read_bytes()))
-    except (OSError, _Damaged) as error:
+    except (OSError, Damaged) as error:
         raise InputError(
             path, "a complete Caffe model (.caffemodel)", str(error), "Fetch the file again: it is damaged."
         ) from error
@@ -73,11 +67,11 @@ def _net(data):
             continue
         name, blobs = _layer(value, number)
         if name in layers and blobs:
-            raise _Damaged(f"two layers {name!r} with weights")
+            raise Damaged(f"two layers {name!r} with weights")
         if blobs:
             layers[name] = blobs
     if not layers:
-        raise _Damaged("no layer with weights")
+        raise Damaged("no layer with weights")
     return layers
 
 
@@ -88,7 +82,7 @@ def _layer(data, kind):
         if wire != _LENGTH:
             continue
         if kind == _V1_LAYER and number == _V0_LAYER:
-            raise _Damaged("a layer of version 0 (Caffe's upgrade_net_proto_binary makes a newer one of it)")
+            raise Damaged("a layer of version 0 (Caffe's upgrade_net_proto_binary makes a newer one of it)")
         if number == name_field:
             name = _text(value)
         elif number == blobs_field:
@@ -100,7 +94,7 @@ def _text(data):
     try:
         return bytes(data).decode()
     except UnicodeDecodeError as error:
-        raise _Damaged("a layer whose name is no text") from error
+        raise Damaged("a layer whose name is no text") from error
 
 
 def _blob(data, name):
@@ -116,7 +110,7 @@ def _blob(data, name):
         shape = [legacy.get(number, 0) for number in _LEGACY_SHAPE]
     array = np.concatenate(values) if values else np.zeros(0, np.float32)
     if math.prod(shape) != array.size:
-        raise _Damaged(f"{array.size:,} values for a blob of shape {tuple(shape)} in layer {name!r}")
+        raise Damaged(f"{array.size:,} values for a blob of shape {tuple(shape)} in layer {name!r}")
     return array.astype(np.float32, copy=False).reshape(shape)
 
 
@@ -131,7 +125,7 @@ def _dimensions(data):
                 dimension, position = _varint(value, position)
                 shape.append(dimension)
     if len(shape) > 8 or any(dimension > LARGEST for dimension in shape):
-        raise _Damaged("a blob of impossible shape")
+        raise Damaged("a blob of impossible shape")
     return shape
 
 
@@ -139,7 +133,7 @@ def _numbers(value, wire, number):
     # packed values come as one run of bytes, unpacked ones as a field each
     kind = np.dtype("<f4" if number == _DATA else "<f8")
     if wire == _VARINT or len(value) % kind.itemsize:
-        raise _Damaged("values that are no whole floating-point numbers")
+        raise Damaged("values that are no whole floating-point numbers")
     return np.frombuffer(value, kind)
 
 
@@ -155,7 +149,7 @@ def _fields(data):
             length, position = _length(data, position, wire)
             value, position = data[position : position + length], position + length
             if len(value) < length:
-                raise _Damaged(f"the end of the file {length - len(value):,} bytes early")
+                raise Damaged(f"the end of the file {length - len(value):,} bytes early")
         yield number, wire, value
 
 
@@ -164,7 +158,7 @@ def _length(data, position, wire):
         return _varint(data, position)
     if wire in (_FIXED32, _FIXED64):
         return 4 if wire == _FIXED32 else 8, position
-    raise _Damaged(f"a field of unknown type {wire}")
+    raise Damaged(f"a field of unknown type {wire}")
 
 
 def _varint(data, position):
@@ -172,9 +166,9 @@ def _varint(data, position):
     value = 0
     for count in range(10):
         if position + count >= len(data):
-            raise _Damaged("the end of the file within a number")
+            raise Damaged("the end of the file within a number")
         byte = data[position + count]
         value |= (byte & 0x7F) << 7 * count
         if byte < 0x80:
             return value, position + count + 1
-    raise _Damaged("a number of more than 64 bits")
+    raise Damaged("a number of more than 64 bits")

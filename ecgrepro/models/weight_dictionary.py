@@ -14,15 +14,10 @@ import numpy as np
 
 from ecgrepro.corpora import safe_pickle
 from ecgrepro.errors import InputError
+from ecgrepro.models.weight_file import LARGEST, Damaged, check_size
 
-#: Largest file, and largest sum of unpacked arrays, in bytes; `bvlc_alexnet.npy` has 2.4e8.
-LARGEST = 2**30
 #: Names of a layer's two tensors in a `.npz`, as NAME/weights and NAME/biases.
 WEIGHTS, BIASES = "weights", "biases"
-
-
-class _Damaged(ValueError):
-    """The bytes are no such file; the message says what was found."""
 
 
 def read_weight_dictionary(path):
@@ -46,8 +41,7 @@ def read_weight_dictionary(path):
     """
     path = Path(path)
     try:
-        if path.stat().st_size > LARGEST:
-            raise _Damaged(f"{path.stat().st_size:,} bytes, more than {LARGEST:,}")
+        check_size(path)
         if path.suffix == ".npz":
             return _from_archive(path)
         return _checked(_read(path.read_bytes(), path))
@@ -64,11 +58,11 @@ def _from_archive(path):
     layers = {}
     with zipfile.ZipFile(path) as archive:
         if sum(member.file_size for member in archive.infolist()) > LARGEST:
-            raise _Damaged(f"more than {LARGEST:,} bytes when unpacked")
+            raise Damaged(f"more than {LARGEST:,} bytes when unpacked")
         for member in archive.namelist():
             layer, _, part = member.removesuffix(".npy").rpartition("/")
             if not layer or part not in (WEIGHTS, BIASES):
-                raise _Damaged(f"an array {member!r}, not NAME/{WEIGHTS} or NAME/{BIASES}")
+                raise Damaged(f"an array {member!r}, not NAME/{WEIGHTS} or NAME/{BIASES}")
             layers.setdefault(layer, {})[part] = _read(archive.read(member), path)
     return _checked({name: [parts[part] for part in (WEIGHTS, BIASES) if part in parts]
                      for name, parts in layers.items()})  # fmt: skip
@@ -76,11 +70,11 @@ def _from_archive(path):
 
 def _checked(layers):
     if not isinstance(layers, dict) or not layers:
-        raise _Damaged(f"{type(layers).__name__} instead of a dictionary of layers")
+        raise Damaged(f"{type(layers).__name__} instead of a dictionary of layers")
     for name, tensors in layers.items():
         listed = isinstance(tensors, (list, tuple)) and len(tensors) > 0
         if not (isinstance(name, str) and listed and all(map(_is_real, tensors))):
-            raise _Damaged(f"no list of arrays under {name!r}")
+            raise Damaged(f"no list of arrays under {name!r}")
     return {name: list(tensors) for name, tensors in layers.items()}
 
 
@@ -93,13 +87,13 @@ def _read(data, where):
     file = io.BytesIO(data)
     version = np.lib.format.read_magic(file)
     if version not in ((1, 0), (2, 0)):
-        raise _Damaged(f"a .npy of version {version}")
+        raise Damaged(f"a .npy of version {version}")
     read_header = getattr(np.lib.format, f"read_array_header_{version[0]}_0")
     shape, fortran, dtype = read_header(file)
     if dtype.kind == "O":
         return _one_object(data[file.tell() :], where)
     if dtype.kind != "f" or math.prod(shape) * dtype.itemsize != len(data) - file.tell():
-        raise _Damaged(f"{len(data) - file.tell():,} bytes for an array {shape} of {dtype}")
+        raise Damaged(f"{len(data) - file.tell():,} bytes for an array {shape} of {dtype}")
     array = np.frombuffer(data, dtype, offset=file.tell())
     return array.reshape(shape, order="F" if fortran else "C")
 
@@ -108,7 +102,7 @@ def _one_object(data, where):
     try:
         array = _Unpickler(io.BytesIO(data), encoding="latin1").load()
         if type(array) is not _Array or len(array.objects) != 1:
-            raise _Damaged("a pickle of something else than one object in an array")
+            raise Damaged("a pickle of something else than one object in an array")
         return safe_pickle._plain_arrays(array.objects[0], {})
     except Exception as error:  # a hostile pickle can raise anything
         raise InputError(

@@ -5,14 +5,12 @@ no selection; the last weights are kept, and those at chosen shares of the pass.
 """
 
 import math
-from dataclasses import asdict
 
 import keras
 import pandas as pd
 
 from ecgrepro.errors import SettingsError
 from ecgrepro.evaluation.predictions import prediction_table
-from ecgrepro.frames.future import FutureTask
 from ecgrepro.frames.sampler import FrameSampler
 from ecgrepro.frames.tasks import make_task
 from ecgrepro.models.future_prediction import extractor, forward_flops, future_prediction
@@ -65,7 +63,8 @@ def pretrain(trial, store, workspace, report=lambda text: None, notes=None):
 def samplers(trial, workspace):
     """Samplers of the training and of the held-out patients of a trial; no patient is in both."""
     recipe = trial.recipe
-    task = _task(recipe)
+    future = {"context": recipe.future.context, "candidates": recipe.future.candidates}
+    task = make_task(recipe.task, recipe.fs, **(future if recipe.task == "future" else {}))
     streams = workspace.streams([name for name, _ in trial.corpora], recipe.fs, task.kind)
     inside, outside = split_patients(streams.table, recipe.held_out, derive(trial.seed, "held_out"))
     common = {"length": recipe.length, "batch_size": recipe.batch_size, "mean": recipe.mean,
@@ -82,20 +81,14 @@ def samplers(trial, workspace):
     return train, held_out
 
 
-def _task(recipe):
-    if recipe.task == "future":
-        return FutureTask(recipe.future.context, recipe.future.negatives + 1)
-    return make_task(recipe.task, recipe.fs)
-
-
 def build_pretraining_model(trial, n_classes):
     """Build and compile the net of a pre-training trial."""
     recipe = trial.recipe
     if recipe.task == "future":
-        settings = asdict(recipe.future)
+        future = recipe.future
         model = future_prediction(
-            trial.model, recipe.length, candidates=settings.pop("negatives") + 1, width=trial.width,
-            precision=trial.precision, **settings,
+            trial.model, recipe.length, context=future.context, candidates=future.candidates, layers=future.layers,
+            heads=future.heads, width=trial.width, precision=trial.precision,
         )  # fmt: skip
     else:
         model = build_net(trial, (recipe.length, 1), n_classes)

@@ -34,6 +34,11 @@ class FuturePrediction:
     layers: int = 3
     heads: int = 8
 
+    @property
+    def candidates(self):
+        """Frames to choose from: the one that follows, and the negatives."""
+        return self.negatives + 1
+
 
 @dataclass(frozen=True)
 class Pretraining:

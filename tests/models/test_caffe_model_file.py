@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ecgrepro.errors import InputError
-from ecgrepro.models import caffe_model_file
+from ecgrepro.models import weight_file
 from ecgrepro.models.caffe_model_file import read_caffe_model
 from tests.models.caffe_reference import blob, caffe_model, field, varint
 
@@ -103,6 +103,6 @@ def test_what_is_no_caffe_model_is_refused_by_what_was_found(written, data, name
 def test_a_missing_and_a_too_large_file_are_refused(written, tmp_path, monkeypatch):
     with pytest.raises(InputError, match=r"none\.caffemodel: expected a complete Caffe model"):
         read_caffe_model(tmp_path / "none.caffemodel")
-    monkeypatch.setattr(caffe_model_file, "LARGEST", 100)
+    monkeypatch.setattr(weight_file, "LARGEST", 100)
     with pytest.raises(InputError, match="more than 100"):
         read_caffe_model(written(caffe_model(WEIGHTS)))
