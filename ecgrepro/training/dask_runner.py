@@ -12,6 +12,8 @@ the driver, costs what came after the last checkpoints.
 """
 
 import queue
+import signal
+import threading
 import time
 from collections import Counter
 from contextlib import ExitStack, contextmanager
@@ -66,7 +68,8 @@ def run_on_workers(
         pack_trial = _Packer(trials, store, demands, annotate, train)
         driver = _Driver(client, trials, store, token, pack_trial, bar, wait)
         client.subscribe_topic(token.name, driver.note)
-        driver.run(waiting)
+        with _interrupts() as pressed:
+            driver.run(waiting, pressed)
 
 
 def _absolute(store, workspace):
@@ -80,6 +83,30 @@ def _share(workspace, workers):
     """Leave each worker its part of the memory for features, which is meant for a machine."""
     machines = Counter(worker.rsplit(":", 1)[0] for worker in workers)
     return replace(workspace, feature_memory=workspace.feature_memory // max(machines.values()), _cache={})
+
+
+@contextmanager
+def _interrupts():
+    """Set an event at Ctrl-C, besides what is done at it anyway.
+
+    Python drops a KeyboardInterrupt that is raised in a finaliser or in a callback of the garbage collector, of which
+    Dask has several: the workers would then be waited for as if nobody had asked for an end.
+    """
+    pressed, before = threading.Event(), signal.getsignal(signal.SIGINT)
+    # another handler knows what it does, and only the main thread may set one
+    if before is not signal.default_int_handler or threading.current_thread() is not threading.main_thread():
+        yield pressed
+        return
+
+    def note(number, frame):
+        pressed.set()
+        before(number, frame)
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield pressed
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager
@@ -182,9 +209,12 @@ class _Driver:
         self.deaths = Counter()
         self.lines = {}  # name of a trial to what it said last
 
-    def run(self, waiting):
+    def run(self, waiting, pressed):
+        """Run until no trial waits, or until the event `pressed` is set."""
         waiting = in_order(waiting)
         while waiting:
+            if pressed.is_set():
+                raise KeyboardInterrupt
             self._hand_out(waiting)
             self._take_back()
             running = set(self.running.values())

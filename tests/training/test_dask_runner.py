@@ -5,6 +5,7 @@ import sys
 import threading
 import time
 from dataclasses import replace
+from multiprocessing import resource_tracker
 from types import SimpleNamespace
 
 import dask
@@ -297,16 +298,39 @@ def test_an_interrupt_ends_workers_at_once_and_loses_nothing(train, workspace, t
         kills.await_checkpoint(store, [trial])
         os.kill(os.getpid(), signal.SIGINT)
 
+    resource_tracker.ensure_running()  # Python's own, which stays
     others = set(psutil.Process().children(recursive=True))
     threading.Thread(target=interrupt).start()
     with pytest.raises(KeyboardInterrupt):
         run([trial], store, workspace, runner="dask", workers=1, progress=False)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     ours = set(psutil.Process().children(recursive=True)) - others
     assert psutil.wait_procs(ours, timeout=5)[1] == []
     assert dict(os.environ) == before
     assert store.checkpoint(trial).exists()
     with store.lock(trial) as mine:
         assert mine
+
+
+def test_an_interrupt_that_python_drops_ends_it_too(monkeypatch):
+    def dropped(number, frame):
+        return None
+
+    monkeypatch.setattr(signal, "default_int_handler", dropped)
+    before = signal.signal(signal.SIGINT, dropped)
+    try:
+        with dask_runner._interrupts() as pressed:
+            driver = dask_runner._Driver(*[None] * 7)
+            driver._hand_out = lambda waiting: os.kill(os.getpid(), signal.SIGINT)
+            driver._take_back = lambda: None
+            driver._is_done = lambda trial: False
+            driver.bar = SimpleNamespace(update=lambda n: None)
+            monkeypatch.setattr(dask_runner, "in_order", list)
+            with pytest.raises(KeyboardInterrupt):
+                driver.run(["trial"], pressed)
+        assert signal.getsignal(signal.SIGINT) is dropped
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="module")
