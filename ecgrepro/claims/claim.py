@@ -54,7 +54,8 @@ class Claim:
     margin : float
         In the published figure's unit.
     inputs : dict
-        For the rule arithmetic: name to ``{"value", "printed", "claim"}``, resolved by the loader.
+        For the rule arithmetic: name to ``{"value", "printed", "claim"}``, resolved by the loader; with ``std`` and
+        ``n`` where the spread was asked for.
     derived_from : tuple of str
         Claims, or ids of the collected facts, that this one was taken from.
     note, correction : str

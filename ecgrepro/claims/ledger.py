@@ -17,12 +17,14 @@ from ecgrepro.errors import InputError
 class _StrictLoader(yaml.SafeLoader):
     """SafeLoader that refuses a key given twice, which YAML forbids and PyYAML lets pass."""
 
-    def construct_mapping(self, node, deep=False):
-        keys = [key.value for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
+    def compose_mapping_node(self, anchor):
+        # here, and not where it is constructed: by then a block that is merged elsewhere holds what it merges itself
+        node = super().compose_mapping_node(anchor)
+        keys = [key.value for key, _ in node.value]
         if twice := {key for key in keys if keys.count(key) > 1}:
             where = f"ledger, line {node.start_mark.line + 1}"
             raise InputError(where, "every key once", f"{sorted(twice)} twice", "Delete one of them.")
-        return super().construct_mapping(node, deep)
+        return node
 
 
 def read(path=None):
@@ -93,11 +95,16 @@ def _claim(entry, entries, documents):
 
 
 def _input(where, given, entries):
-    """Resolve an input: a number of its own, or a claim's published figure (``claim`` and ``part``)."""
+    """Resolve an input: a number of its own, or a claim's published figure.
+
+    ``claim`` names the claim, ``part`` one of several figures; ``spread: true`` adds the printed ``std`` and ``n``.
+    """
     if isinstance(given, dict) and "claim" in given:
-        check_keys(f"{where}: input", given, ({"claim"}, {"part"}))
+        check_keys(f"{where}: input", given, ({"claim"}, {"part", "spread"}))
         parent = _entry(where, given["claim"], entries)
+        spread = parent.get("published_spread") or {} if given.get("spread") else {}
         return {
+            **spread,
             "value": _figure(where, parent["published"], given.get("part")),
             "printed": parent.get("printed"),
             "claim": given["claim"],

@@ -6,7 +6,7 @@ from ecgrepro.claims.arithmetic import CHECKS
 from ecgrepro.claims.claim import ROUNDINGS
 from ecgrepro.errors import InputError
 
-STUDIES = ("data", "resnet1d")
+STUDIES = ("data", "resnet1d", "spectrogram2d", "pretrain_size")
 
 #: Keys of a comparison by rule: (obligatory, optional).
 COMPARISONS = {
@@ -14,11 +14,15 @@ COMPARISONS = {
     "equivalence": ({"metric", "arms", "label_fraction"}, set()),
     "value": ({"metric", "arm", "label_fraction"}, set()),
     "trend": ({"metric", "arms", "label_fraction", "direction"}, set()),
-    "arithmetic": ({"check"}, {"inputs"}),
+    "arithmetic": ({"check"}, {"inputs", "level"}),
     "count": ({"key"}, set()),
 }
 
-#: What a claim can require of a run; units: Hz for the rate, samples for the frames, a share of the corpus.
+#: Metrics that a run record or a history holds; all others are computed from per-record predictions.
+RUN_METRICS = ("last_epoch", "pretraining_accuracy", "pretraining_hours", "seconds_per_epoch")
+
+#: What a claim can require of a run; units: Hz for the rate, samples for the frames, a share of the corpus. A claim
+#: that compares arms which differ in a part requires the list of what they have.
 REQUIREMENTS = {
     "corpora",
     "label_revision",
@@ -32,6 +36,7 @@ REQUIREMENTS = {
     "sampling_rate",
     "frame",
     "budget",
+    "machine",
 }
 
 LEDGER = ({"documents", "metrics", "arms", "claims"}, {"shared", "excluded"})
@@ -91,6 +96,7 @@ def _check_comparison(where, comparison, content):
     check_keys(f"{where}: comparison", comparison, (obligatory | {"rule"}, optional))
     if rule == "arithmetic":
         _check_choice(f"{where}: check", comparison["check"], CHECKS, "Name a function of arithmetic.py.")
+        _check_level(where, comparison.get("level"))
     check_direction(where, rule, comparison.get("direction"))
     arms = comparison.get("arms")
     wrong = not isinstance(arms, list) or len(arms) < 2 or (rule != "trend" and len(arms) != 2)
@@ -102,11 +108,17 @@ def _check_comparison(where, comparison, content):
         _check_choice(f"{where}: metric", comparison["metric"], content["metrics"], "Name a known metric.")
 
 
+def _check_level(where, level):
+    if level is not None and not (isinstance(level, Real) and 0 < level < 1):
+        fix = "Give the interval's nominal coverage, such as .95."
+        raise InputError(f"{where}: level", "a number between 0 and 1", repr(level), fix)
+
+
 def check_direction(where, rule, direction):
     """Raise InputError unless a difference or trend has +1 or -1, and no other rule has a direction."""
     allowed = (1, -1) if rule in ("difference", "trend") else (None,)
     if direction not in allowed:
-        fix = "The claimed sign of first arm minus second arm; only difference and trend have one."
+        fix = "The claimed sign of first minus second arm, in a trend of last minus first; no other rule has one."
         raise InputError(f"{where}: direction", f"one of {allowed}", repr(direction), fix)
 
 

@@ -59,9 +59,8 @@ def what_is_missing(claim, verdict):
     requires = claim.requires
     needed = [*requires.get("corpora", ()), requires.get("pretraining_corpus")]
     data = f"real data: {', '.join(name for name in needed if name)}"
-    more = [
-        f"{key.replace('_', ' ')} {requires[key]}" for key in ("label_revision", "budget") if key in requires
-    ]
+    named = ("label_revision", "budget", "machine")
+    more = [f"{key.replace('_', ' ')} {requires[key]}" for key in named if key in requires]
     return "; ".join([data, *more])
 
 

@@ -44,7 +44,7 @@ class Estimate:
     ----------
     value : float, or mapping of part to number
         For difference and equivalence first minus second arm; for value our own level (the published
-        figure is subtracted here); for trend the change over the claimed range; for count the counts.
+        figure is subtracted here); for trend last minus first arm; for count the counts.
     low, high : float or None
         Limits of the interval in the same unit; None for counts, mappings where an arithmetic claim has
         several parts.

@@ -6,7 +6,8 @@ Source: the DL4H class report of Team 1 (2024), as coded in myles-i/DLH_Transfer
 no decibels, neither the constant (bin 0) nor the last frame. Its draft has hop 64 and the lowest 32 bins:
 ``STFT(hop=64, bins=32)``.
 
-At 250 Hz bins are .977 Hz apart and frames 128 ms; bins 1 to 128 are .98 to 125 Hz.
+At 250 Hz bins are .977 Hz apart and frames 128 ms; bins 1 to 128 are .98 to 125 Hz. At another sampling rate window
+and hop scale with it: 32 samples at 125 Hz are as long as 64 at 250 Hz.
 
 Agrees with `scipy.signal.stft` in float64 (times the window's sum, by which SciPy divides) to 2e-6 of the largest
 magnitude.
@@ -18,7 +19,7 @@ from keras import ops
 
 from ecgrepro.frames.spectral import SpectralLayer, compress, magnitude, require
 
-WINDOWS = (64, 128, 256, 512)
+WINDOWS = (32, 64, 128, 256, 512)
 MAGNITUDES = ("linear", "log")
 
 
@@ -28,7 +29,7 @@ class STFT(SpectralLayer):
 
     Parameters
     ----------
-    window : {256, 64, 128, 512}
+    window : {256, 32, 64, 128, 512}
         Samples of the Hann window.
     hop : int
         Samples from frame to frame; must divide `window`.

@@ -1,6 +1,8 @@
 """The models by name: what `ecgrepro models` prints, and how a trial finds the net it names."""
 
+from bisect import bisect_left
 from dataclasses import dataclass, field
+from functools import cache
 from importlib import import_module
 
 from ecgrepro.errors import SettingsError
@@ -31,7 +33,7 @@ class Net:
     """How a net is built: ``module``'s function of that name with ``settings``.
 
     ``kind`` is what its stem takes: a ``"signal"`` (time, leads) or an ``"image"`` (height, width, channels). ``uses``
-    are the publications'.
+    are the publications'; of a control that none has published, that of the net which it is compared with.
     """
 
     module: str
@@ -54,14 +56,18 @@ RESNET18 = (
     Use(5, (2_048, 1), 4_495_045, WEIMANN),
 )
 RESNET18_2D = (Use(5, (128, 128, 1), 11_187_205, REPORT), Use(4, (128, 512, 1)))
+RECORDS, RECORDS_2D = (Use(4, CINC2017),), (Use(4, (128, 512, 1)),)
 ALEXNET = (Use(1_000, (227, 227, 3), 60_965_224, HUERTA, ALEXNET_LAYERS),)
 
 #: Name in a `Trial` to net.
 MODELS = {
     "resnet18": Net("resnet1d", "signal", RESNET18),
-    "resnet34": Net("resnet1d", "signal", (Use(4, CINC2017),), {"depth": 34}),
-    "resnet50": Net("resnet1d", "signal", (Use(4, CINC2017),), {"depth": 50}),
+    "resnet34": Net("resnet1d", "signal", RECORDS, {"depth": 34}),
+    "resnet50": Net("resnet1d", "signal", RECORDS, {"depth": 50}),
+    "resnet18_preactivation": Net("resnet1d", "signal", RECORDS, {"preactivation": True}),
+    "resnet18_masked": Net("resnet1d", "signal", RECORDS, {"masked_pooling": True}),
     "resnet18_2d": Net("resnet2d", "image", RESNET18_2D),
+    "resnet18_2d_matched": Net("resnet2d", "image", RECORDS_2D, {"matched": True}),
     "alexnet": Net("alexnet", "image", ALEXNET),
     "xresnet1d50": Net("xresnet1d", "signal", (Use(71, PTBXL),), {"depth": 50}),
     "xresnet1d101": Net("xresnet1d", "signal", (Use(71, PTBXL),), {"depth": 101}),
@@ -111,6 +117,39 @@ def _check_shape(name, shape, axes):
     if not isinstance(shape, tuple | list) or len(shape) != len(axes):
         fix = "A net for images takes a signal through `transform` alone."
         raise SettingsError(f"input of {name}", f"({', '.join(axes)})", str(shape), fix)
+
+
+def matched_width(width):
+    """Find the width at which ``resnet18_2d_matched`` comes nearest to the parameters of ``resnet18``.
+
+    Parameters, moving statistics included, are those of the built extractors, without head, for one lead. Some nets
+    are built the first time: some seconds at width 1.
+
+    Parameters
+    ----------
+    width : float
+        Of ``resnet18``.
+
+    Returns
+    -------
+    float
+        A multiple of 1/64; at most `width`, since at the same width the 2-D net is the larger.
+
+    Raises
+    ------
+    SettingsError
+        A width that gives no whole number of filters.
+    """
+    goal = _extractor_parameters("resnet18", None, width)
+    found = range(1, int(64 * width) + 1)
+    count = lambda filters: _extractor_parameters("resnet18_2d_matched", (64, 64, 1), filters / 64)  # noqa: E731
+    reached = found[bisect_left(found, goal, key=count)]
+    return min((max(reached - 1, 1), reached), key=lambda filters: abs(count(filters) - goal)) / 64
+
+
+@cache
+def _extractor_parameters(name, shape, width):
+    return build(name, shape, 0, width=width).count_params()
 
 
 def catalogue():

@@ -24,6 +24,18 @@ the identity, or a 1x1 convolution with BN where channels or stride change. Conv
 Parameters, moving statistics included: of ResNet-18 4,492,480 in the extractor; 4,494,532 with 4 and 4,495,045 with 5
 outputs, as the class report's model summaries print them. For the deeper nets no count is published.
 
+Two controls differ from this in one thing each, and start with the same kernels under the same seed:
+
+* ``preactivation=True`` is the reading of the paper's name, "ResNet-18v2": He et al., ECCV 2016 (arXiv:1603.05027). A
+  block is BN-ReLU-conv-BN-ReLU-conv plus the shortcut, with nothing behind the sum; a projection is a 1x1 convolution
+  alone, of what the block's first BN and ReLU give; BN and ReLU close the last stage. Kernels, filters, strides and
+  starts stay. The publication's first block has its activation "right after conv1": here that is the stem's, before the
+  pool, so the first block begins with its convolution and its identity carries what is activated. It leaves room at
+  the projection, which has no BN in the authors' repository (KaimingHe/resnet-1k-layers 8390a4a) and reads the raw sum
+  through BN in facebookarchive/fb.resnet.torch 3beb17b, which also spares all blocks of stage 1 the first activation.
+* ``masked_pooling=True`` averages over the steps of the recording alone, see `masked_pooling`. Its weights are those of
+  the net without, in either direction.
+
 Departures: outputs are logits (the original fine-tuning head ends in a softmax; loss and argmax are the same), and
 `width` scales every filter count for small runs (1.0 is the publication).
 """
@@ -34,18 +46,24 @@ import keras
 
 from ecgrepro.errors import SettingsError
 from ecgrepro.models.batch_normalization import BatchNormalization
+from ecgrepro.models.masked_pooling import MaskedAveragePooling1D
 
 BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3)}
 #: Depths built of bottlenecks, and how many times the filters a bottleneck's last convolution has.
 BOTTLENECKS, EXPANSION = (50,), 4
 KERNELS = (7, 5, 5, 3)
 FILTERS = (64, 128, 256, 512)
+#: Of every batch normalisation.
+BATCH_NORMALIZATION = {"momentum": 0.9, "epsilon": 1e-5}
+#: The block whose input the stem has activated.
+FIRST_BLOCK = "stage1_block1"
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 #: Name of the only layer that is not transferred.
 HEAD = "head"
 
 
-def resnet1d(length, n_outputs, *, depth=18, width=1.0, n_leads=1, precision="float32", transform=None):
+def resnet1d(length, n_outputs, *, depth=18, width=1.0, n_leads=1, precision="float32", transform=None,
+             preactivation=False, masked_pooling=False):  # fmt: skip
     """Build the net.
 
     Parameters
@@ -62,6 +80,10 @@ def resnet1d(length, n_outputs, *, depth=18, width=1.0, n_leads=1, precision="fl
         Keras dtype policy of the layers; weights and logits are float32 in all of them.
     transform : keras.Layer, optional
         Without weights, from (batch, length, n_leads) to (batch, time, channels), put before the stem.
+    preactivation : bool
+        Blocks that normalise and activate before they convolve, see above; not of bottlenecks.
+    masked_pooling : bool
+        Leave the zeros that pad a recording out of the average; not behind a transform, which may have no time axis.
 
     Returns
     -------
@@ -71,25 +93,38 @@ def resnet1d(length, n_outputs, *, depth=18, width=1.0, n_leads=1, precision="fl
     Raises
     ------
     SettingsError
-        An unknown depth or precision, or a width that gives no whole number of filters.
+        An unknown depth or precision, a width that gives no whole number of filters, or settings that exclude each
+        other.
     """
-    if depth not in BLOCKS:
-        raise SettingsError("depth", f"one of {sorted(BLOCKS)}", str(depth), "Choose a published depth.")
+    _check(depth, transform, preactivation, masked_pooling)
     check_width(width, FILTERS[0])
     with dtype_policy(precision):
         inputs = keras.Input((length, n_leads), name="signal")
         x = _stem(inputs if transform is None else transform(inputs), int(FILTERS[0] * width))
-        add_block = _bottleneck if depth in BOTTLENECKS else _block
+        add_block = _bottleneck if depth in BOTTLENECKS else _preactivation_block if preactivation else _block
         for stage, n_blocks in enumerate(BLOCKS[depth]):
             for block in range(n_blocks):
                 stride = 2 if stage and not block else 1
                 name = f"stage{stage + 1}_block{block + 1}"
                 x = add_block(x, int(FILTERS[stage] * width), KERNELS[stage], stride, name)
-        x = keras.layers.GlobalAveragePooling1D(name="pool", dtype="float32")(x)
+        x = _activation(x, "final") if preactivation else x
+        x = _pool(x, inputs if masked_pooling else None)
         if n_outputs:
             x = keras.layers.Dense(n_outputs, name=HEAD, dtype="float32")(x)
         # under the policy too: with float16 Keras scales the loss only if the model itself says so
-        return keras.Model(inputs, x, name=f"resnet{depth}")
+        kind = "_preactivation" * preactivation + "_masked" * masked_pooling
+        return keras.Model(inputs, x, name=f"resnet{depth}{kind}")
+
+
+def _check(depth, transform, preactivation, masked_pooling):
+    if depth not in BLOCKS:
+        raise SettingsError("depth", f"one of {sorted(BLOCKS)}", str(depth), "Choose a published depth.")
+    if preactivation and depth in BOTTLENECKS:
+        fix = "Take 18 or 34: the name that this reads is ResNet-18v2."
+        raise SettingsError("depth with preactivation", "a net without bottlenecks", str(depth), fix)
+    if masked_pooling and transform is not None:
+        fix = "Leave one of them out: what a transform makes of padding are no zeros in time."
+        raise SettingsError("masked_pooling", "no transform", transform.name, fix)
 
 
 def check_width(width, filters):
@@ -115,12 +150,38 @@ def dtype_policy(precision):
         keras.config.set_dtype_policy(before)
 
 
-def _conv(x, filters, kernel, stride, name):
-    start = keras.initializers.VarianceScaling(1.0, "fan_in", "truncated_normal")
+def kernel_start():
+    """Return a new initialiser of kernels: truncated normal, variance 1 / fan_in."""
+    return keras.initializers.VarianceScaling(1.0, "fan_in", "truncated_normal")
+
+
+def _convolution(x, filters, kernel, stride, name):
     layer = keras.layers.Conv1D(
-        filters, kernel, stride, "same", use_bias=False, kernel_initializer=start, name=f"{name}_conv"
+        filters,
+        kernel,
+        stride,
+        "same",
+        use_bias=False,
+        kernel_initializer=kernel_start(),
+        name=f"{name}_conv",
     )
-    return BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn")(layer(x))
+    return layer(x)
+
+
+def _conv(x, filters, kernel, stride, name):
+    x = _convolution(x, filters, kernel, stride, name)
+    return BatchNormalization(name=f"{name}_bn", **BATCH_NORMALIZATION)(x)
+
+
+def _activation(x, name):
+    x = BatchNormalization(name=f"{name}_bn", **BATCH_NORMALIZATION)(x)
+    return keras.layers.ReLU(name=f"{name}_relu")(x)
+
+
+def _pool(x, signal):
+    if signal is None:
+        return keras.layers.GlobalAveragePooling1D(name="pool", dtype="float32")(x)
+    return MaskedAveragePooling1D(name="pool")([signal, x])
 
 
 def _stem(x, filters):
@@ -128,13 +189,13 @@ def _stem(x, filters):
     return keras.layers.MaxPooling1D(3, 2, "same", name="stem_pool")(x)
 
 
-def _shortcut(x, filters, stride, name):
+def _shortcut(x, filters, stride, name, convolve=_conv):
     if stride == 1 and x.shape[-1] == filters:
         return x
     # a 1x1 convolution of stride s reads every s-th sample. Dropping the others first gives the same numbers
     # and keeps clear of oneDNN's strided 1x1 kernel, which in TensorFlow 2.21 writes past its memory for
     # some channel counts (8 to 16 on AVX-512: "malloc(): invalid size") or, worse, says nothing
-    return _conv(x[:, ::stride] if stride > 1 else x, filters, 1, 1, f"{name}_shortcut")
+    return convolve(x[:, ::stride] if stride > 1 else x, filters, 1, 1, f"{name}_shortcut")
 
 
 def _block(x, filters, kernel, stride, name):
@@ -142,6 +203,15 @@ def _block(x, filters, kernel, stride, name):
     x = keras.layers.ReLU(name=f"{name}_relu1")(_conv(x, filters, kernel, stride, f"{name}_first"))
     x = _conv(x, filters, kernel, 1, f"{name}_second")
     return keras.layers.ReLU(name=f"{name}_relu2")(keras.layers.Add(name=f"{name}_add")([x, shortcut]))
+
+
+def _preactivation_block(x, filters, kernel, stride, name):
+    activated = x if name == FIRST_BLOCK else _activation(x, f"{name}_preactivation")
+    changes = stride > 1 or x.shape[-1] != filters
+    shortcut = _shortcut(activated, filters, stride, name, _convolution) if changes else x
+    x = keras.layers.ReLU(name=f"{name}_relu1")(_conv(activated, filters, kernel, stride, f"{name}_first"))
+    x = _convolution(x, filters, kernel, 1, f"{name}_second")
+    return keras.layers.Add(name=f"{name}_add")([x, shortcut])
 
 
 def _bottleneck(x, filters, kernel, stride, name):

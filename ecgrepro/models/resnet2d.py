@@ -22,21 +22,28 @@ differ in more than the input. Inputs are magnitudes of 128 frequencies: 128 fra
 
 Parameters, moving statistics included: 11,187,205 with 5 outputs, as the report's model summary prints them.
 
+``matched=True`` is this project's control: the 1-D net's BN constants (momentum .9, epsilon 1e-5) and start of kernels,
+and no bias. At the width that `ecgrepro.models.catalogue.matched_width` finds it has as many parameters as the 1-D net,
+so that 1-D against 2-D becomes a comparison of representations. What remains is what a representation brings along:
+kernels of 3x3 (stem 7x7) in place of 7, 5, 5 and 3 (7), and a stem's pool of 2x2 in place of 3.
+
 Departures: outputs are logits (the original fine-tuning head ends in a softmax; loss and argmax are the same), and
 `width` scales every filter count for small runs (1.0 is the publication). BN's moving variance is that of the
 population; the report's Keras 2 kept the unbiased one for images, larger by 1/n of n values in a batch and channel.
 """
 
+from functools import partial
+
 import keras
 
 from ecgrepro.models.batch_normalization import BatchNormalization
-from ecgrepro.models.resnet1d import HEAD, check_width, dtype_policy
+from ecgrepro.models.resnet1d import BATCH_NORMALIZATION, HEAD, check_width, dtype_policy, kernel_start
 
 BLOCKS = (2, 2, 2, 2)
 FILTERS = (64, 128, 256, 512)
 
 
-def resnet2d(shape, n_outputs, *, width=1.0, precision="float32", transform=None):
+def resnet2d(shape, n_outputs, *, width=1.0, precision="float32", transform=None, matched=False):
     """Build the net.
 
     Parameters
@@ -52,6 +59,8 @@ def resnet2d(shape, n_outputs, *, width=1.0, precision="float32", transform=None
         Keras dtype policy of the layers; weights and logits are float32 in all of them.
     transform : keras.Layer, optional
         Without weights, from (batch, length, n_leads) to (batch, frequencies, frames, channels), put before the stem.
+    matched : bool
+        Batch normalisation, bias and start as in the 1-D net, see above.
 
     Returns
     -------
@@ -64,37 +73,39 @@ def resnet2d(shape, n_outputs, *, width=1.0, precision="float32", transform=None
         An unknown precision, or a width that gives no whole number of filters.
     """
     check_width(width, FILTERS[0])
+    conv = partial(_conv, matched=matched)
     with dtype_policy(precision):
         inputs = keras.Input(shape, name="image" if transform is None else "signal")
-        x = _stem(inputs if transform is None else transform(inputs), int(FILTERS[0] * width))
+        x = _stem(inputs if transform is None else transform(inputs), int(FILTERS[0] * width), conv)
         for stage, n_blocks in enumerate(BLOCKS):
             for block in range(n_blocks):
                 stride = 2 if stage and not block else 1
-                x = _block(x, int(FILTERS[stage] * width), stride, f"stage{stage + 1}_block{block + 1}")
+                x = _block(x, int(FILTERS[stage] * width), stride, f"stage{stage + 1}_block{block + 1}", conv)
         x = keras.layers.GlobalAveragePooling2D(name="pool", dtype="float32")(x)
         if n_outputs:
             x = keras.layers.Dense(n_outputs, name=HEAD, dtype="float32")(x)
         # under the policy too: with float16 Keras scales the loss only if the model itself says so
-        return keras.Model(inputs, x, name="resnet18_2d")
+        return keras.Model(inputs, x, name="resnet18_2d_matched" if matched else "resnet18_2d")
 
 
-def _conv(x, filters, kernel, stride, name):
+def _conv(x, filters, kernel, stride, name, matched):
+    start, constants = (kernel_start(), BATCH_NORMALIZATION) if matched else ("he_normal", {})
     layer = keras.layers.Conv2D(
-        filters, kernel, stride, "same", kernel_initializer="he_normal", name=f"{name}_conv"
+        filters, kernel, stride, "same", use_bias=not matched, kernel_initializer=start, name=f"{name}_conv"
     )
-    return BatchNormalization(name=f"{name}_bn")(layer(x))
+    return BatchNormalization(name=f"{name}_bn", **constants)(layer(x))
 
 
-def _stem(x, filters):
-    x = keras.layers.ReLU(name="stem_relu")(_conv(x, filters, 7, 2, "stem"))
+def _stem(x, filters, conv):
+    x = keras.layers.ReLU(name="stem_relu")(conv(x, filters, 7, 2, "stem"))
     return keras.layers.MaxPooling2D(2, 2, "same", name="stem_pool")(x)
 
 
-def _block(x, filters, stride, name):
+def _block(x, filters, stride, name, conv):
     shortcut = x
     if stride > 1:
         # samples are dropped before the 1x1 convolution, not by it: see `resnet1d._shortcut`
-        shortcut = _conv(x[:, ::stride, ::stride], filters, 1, 1, f"{name}_shortcut")
-    x = keras.layers.ReLU(name=f"{name}_relu1")(_conv(x, filters, 3, stride, f"{name}_first"))
-    x = _conv(x, filters, 3, 1, f"{name}_second")
+        shortcut = conv(x[:, ::stride, ::stride], filters, 1, 1, f"{name}_shortcut")
+    x = keras.layers.ReLU(name=f"{name}_relu1")(conv(x, filters, 3, stride, f"{name}_first"))
+    x = conv(x, filters, 3, 1, f"{name}_second")
     return keras.layers.ReLU(name=f"{name}_relu2")(keras.layers.Add(name=f"{name}_add")([x, shortcut]))

@@ -10,10 +10,10 @@ import jinja2
 
 from ecgrepro import address
 from ecgrepro.errors import EcgreproError, InputError
-from ecgrepro.studies import book_cost, book_ledger, book_speed, figures_ledger
+from ecgrepro.studies import book_cost, book_discrepancies, book_ledger, book_speed, figures_ledger
 
 
-def context(root, rows, figures, gains=()):
+def context(root, rows, figures, gains=(), switches=()):
     """Names that a page can use in Jinja expressions.
 
     Parameters
@@ -26,14 +26,16 @@ def context(root, rows, figures, gains=()):
         Folder for the pictures that are drawn now; made where missing.
     gains : list of dict
         See `ecgrepro.studies.evidence.gains`.
+    switches : list of dict
+        See `ecgrepro.studies.evidence.switch_effects_of`.
 
     Returns
     -------
     dict
         claim(ID), sentence(ID), verdict_counts(STUDY), decided(STUDY), studies(), ledger_table(STUDY) of
         `book_ledger.Ledger`; verdict_figure(), forest_figure() as Markdown; cost_summary, cost_table;
-        speed_summary, speed_table, published_costs; total; gains; repository, address_is_set,
-        colab_link(NOTEBOOK).
+        speed_summary, speed_table, published_costs; total; gains; those of `book_discrepancies.names`;
+        repository, address_is_set, colab_link(NOTEBOOK).
     """
     figures.mkdir(parents=True, exist_ok=True)
     ledger = book_ledger.Ledger(rows)
@@ -49,6 +51,7 @@ def context(root, rows, figures, gains=()):
         "ledger_table": ledger.table,
         "total": len(rows),
         "gains": list(gains),
+        **book_discrepancies.names(switches),
         "verdict_figure": lambda caption: _figure("verdicts.svg", counts, caption),
         "forest_figure": lambda caption: _figure("forest.svg", forest, caption) if forest else "",
         "cost_summary": book_cost.cost_summary(records),

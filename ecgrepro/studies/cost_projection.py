@@ -2,8 +2,8 @@
 
 A study whose scales are written down (`ecgrepro.studies.run.STUDIES`) is counted trial by trial. For the others
 there is the publication's own protocol so far (`published_runs`); `data` and `calibration` train nothing. Counted are
-training frames, forward and backward; validation adds about two in a hundred, transforms and the disk are left out, and
-a net with a frozen prefix is counted as if nothing were frozen.
+training frames, forward and backward; validation adds about two in a hundred, transforms, the transformer of future
+prediction and the disk are left out, and a net with a frozen prefix is counted as if nothing were frozen.
 """
 
 import json
@@ -16,7 +16,9 @@ from statistics import mean
 from ecgrepro.corpora.cinc2017 import CLASSES
 from ecgrepro.corpora.record import BEAT_CLASSES
 from ecgrepro.errors import SettingsError
+from ecgrepro.frames.transforms import make_transform
 from ecgrepro.models.flops import flops
+from ecgrepro.studies.designs import STUDIES
 from ecgrepro.studies.published_runs import (
     PUBLISHED_PATIENCE,
     PUBLISHED_RUNS,
@@ -24,13 +26,19 @@ from ecgrepro.studies.published_runs import (
     Work,
     published_epochs,
 )
-from ecgrepro.studies.run import DEMO, STUDIES
+from ecgrepro.studies.run import DEMO
 from ecgrepro.studies.scale import NAMES
 
 #: Studies that train no net: counts of recordings; calibration reads the logits of other studies' trials.
 WITHOUT_TRAINING = ("data", "calibration")
 #: Patients a corpus offers to pre-training (publishers' counts); of SVDB every record counts as one.
 PATIENTS = {"icentia11k": 11_000, "mitbih_arrhythmia": 47, "svdb": 78}
+#: Variants of a net that take as many operations as it, nearly.
+ALIKE = {
+    "resnet18_masked": "resnet18",
+    "resnet18_preactivation": "resnet18",
+    "resnet18_2d_matched": "resnet18_2d",
+}
 #: Recordings of CinC 2017 (publisher's count).
 RECORDINGS = 8_528
 #: Every study of the book, in its order.
@@ -78,6 +86,10 @@ class _NoCorpora:
     def fingerprints(*names):
         return tuple((name, "") for name in names)
 
+    @staticmethod
+    def published_start(name):
+        return "random"  # as long as from any other
+
 
 def scale_works(study, scale, committed):
     """Work of one scale of a study.
@@ -98,19 +110,25 @@ def scale_works(study, scale, committed):
 
 def _kind(trial):
     """What makes one line of the projection: trials in the same words, of the same net."""
+    recipe = trial.recipe
     if trial.stage == "pretraining":
-        what, length, outputs = (
-            f"pre-training, frames of {trial.recipe.length:,}",
-            trial.recipe.length,
-            BEAT_CLASSES,
+        what, length = (
+            f"{recipe.task.replace('_', ' ')} pre-training, frames of {recipe.length:,}",
+            recipe.length,
         )
+        outputs = BEAT_CLASSES
     else:
-        what, length, outputs = (
-            f"fine-tuning, {trial.recipe.labels:.0%} of labels",
-            trial.recipe.input.length,
-            CLASSES,
-        )
-    return what, TrainedNet(trial.model, (length, 1), len(outputs), trial.width, trial.recipe.batch_size)
+        what, length, outputs = f"fine-tuning, {recipe.labels:.0%} of labels", recipe.input.length, CLASSES
+    model = ALIKE.get(trial.model, trial.model)
+    return what, TrainedNet(model, _shape(trial, length), len(outputs), trial.width, recipe.batch_size)
+
+
+def _shape(trial, length):
+    """Shape of what the net's first convolution is shown, without batch."""
+    if trial.transform is None:
+        return (length, 1)
+    layer = make_transform(trial.transform.kind, **dict(trial.transform.settings))
+    return tuple(layer.compute_output_shape((None, length, 1)))[1:]
 
 
 def _work(study, what, net, trials, committed):
@@ -132,8 +150,9 @@ def _frames(trial, committed):
     recipe, demo = trial.recipe, trial.scale == "demo"
     if trial.stage == "pretraining":
         counts = [DEMO["patients"] if demo else PATIENTS[name] for name, _ in trial.corpora]
-        trained = sum(n - max(1, round(recipe.held_out * n)) for n in counts)
-        return trained * recipe.frames_per_patient
+        trained = recipe.patients or sum(n - max(1, round(recipe.held_out * n)) for n in counts)
+        of_one = recipe.future.context + recipe.future.candidates if recipe.task == "future" else 1
+        return trained * recipe.frames_per_patient * of_one
     records = DEMO["records"] if demo else RECORDINGS
     train = records * (1 - 1 / recipe.folds) * (1 - recipe.validation) * recipe.labels
     return train * epochs(recipe, committed)

@@ -2,26 +2,28 @@
 
 Nothing is trained here, and nothing is typed in: every estimate is computed from per-record predictions under
 ``results/``. A claim takes the widest scale that has what it compares: paper, then colab, then pilot; and only the
-runs that the scale lists, all of them, so that no estimate comes from a design that was stopped half-way.
+runs that the scale lists, all of them, so that no estimate comes from a design that was stopped half-way. An arm that
+the claim's own study does not have is taken from another study, at the same scale.
 """
 
 import json
-from functools import lru_cache
 
 from ecgrepro import paths
 from ecgrepro.claims import ledger
+from ecgrepro.claims.schema import RUN_METRICS
 from ecgrepro.claims.table import claims_table
 from ecgrepro.claims.verdicts import LEVELS, Estimate, capped_runs, count_estimate, replaced_parts
 from ecgrepro.corpora.cinc2017 import DUPLICATES
 from ecgrepro.evaluation.comparison import arm_estimate, paired_difference
-from ecgrepro.evaluation.predictions import combine_predictions
-from ecgrepro.studies import resnet1d
-from ecgrepro.studies.scale import declares
-from ecgrepro.training.store import read_results
+from ecgrepro.evaluation.epochs import run_difference, run_estimate, values_by_seed
+from ecgrepro.evaluation.trend import trend
+from ecgrepro.studies.designs import STUDIES, complete, find_arm, results, stacked
+from ecgrepro.studies.switches import switch_effects
+from ecgrepro.training.published_start import provenance
 
-#: Scales of the studies whose runs are evidence.
-DESIGNS = {resnet1d.STUDY: resnet1d.SCALES}
 SCALES = ("paper", "colab", "pilot")
+#: Metrics of a run that every run record holds.
+EPOCHS = ("last_epoch",)
 #: How every interval is drawn: one seed, part of the rules, so that none is drawn again until it pleases; and copies
 #: of a recording together.
 RESAMPLING = {"seed": 2017, "clusters": DUPLICATES}
@@ -45,43 +47,13 @@ def ledger_rows():
 
 
 def stored_rules():
-    """Rule hashes that the trials stored when they ran, those of the first to finish; None without trials."""
-    runs = [result["run"] for scale in SCALES for result in results("resnet1d", scale)]
-    runs = sorted((run for run in runs if run.get("rules")), key=lambda run: run["finished"])
-    return runs[0]["rules"] if runs else None
-
-
-@lru_cache
-def _results(folder):
-    return read_results(folder)
-
-
-def results(study, scale):
-    """Committed results of the runs that a study lists at a scale: list of dict, see `read_result`."""
-    found = _results(paths.results(scale, study))
-    return [result for result in found if declares(DESIGNS[study][scale], result)]
-
-
-def fine_tuning(found, arm, labels):
-    """Fine-tuning results of one arm at one share of labels, by seed."""
-    chosen = [
-        result
-        for result in found
-        if result["trial"]["stage"] == "fine-tuning"
-        and result["trial"]["arm"] == arm
-        and result["trial"]["recipe"]["labels"] == labels
-    ]
-    return sorted(chosen, key=lambda result: result["trial"]["seed"])
-
-
-def predictions(found, arm, labels):
-    """Predictions of one arm over all its seeds, as one table; None where it has no run."""
-    chosen = fine_tuning(found, arm, labels)
-    return _stacked(chosen) if chosen else None
-
-
-def _stacked(runs):
-    return combine_predictions([run["predictions"] for run in runs])
+    """Rule hashes that the trials stored when they ran, of each study those of the first to finish; None without."""
+    stored = {}
+    for study in STUDIES:
+        runs = [result["run"] for scale in SCALES for result in results(study, scale)]
+        runs = sorted((run for run in runs if run.get("rules")), key=lambda run: run["finished"])
+        stored |= runs[0]["rules"] if runs else {}
+    return stored or None
 
 
 def estimate(claim, scale):
@@ -89,75 +61,124 @@ def estimate(claim, scale):
     if claim.rule == "count":
         counts = paths.results(scale, "data") / "counts.json"
         return count_estimate(claim, json.loads(counts.read_text()), scale) if counts.exists() else None
-    if scale not in DESIGNS.get(claim.study, ()):
-        return None
     comparison = claim.comparison
+    if comparison["metric"] in RUN_METRICS and comparison["metric"] not in EPOCHS:
+        return None  # asks for another machine's hours, or for an accuracy that histories do not hold
     arms = comparison.get("arms") or [comparison["arm"]]
-    runs = _all_seeds(claim.study, scale, arms, comparison["label_fraction"])
-    return runs and _measure(claim, scale, results(claim.study, scale), runs)
-
-
-def _all_seeds(study, scale, arms, labels):
-    """Fine-tuning results of each arm by seed: list of lists; None unless every arm has every seed of the scale."""
-    found, wanted = results(study, scale), sorted(DESIGNS[study][scale].seeds)
-    runs = [fine_tuning(found, arm, labels) for arm in arms]
-    if any([run["trial"]["seed"] for run in chosen] != wanted for chosen in runs):
+    places = [find_arm(claim.study, scale, arm, claim.requires.get("budget")) for arm in arms]
+    if claim.study not in STUDIES or None in places:
         return None
-    return runs
+    runs = [complete(study, scale, arm, comparison["label_fraction"]) for study, arm in places]
+    if None in runs or (comparison["metric"] in EPOCHS and _is_constant(runs, comparison["metric"])):
+        return None
+    return _measure(claim, scale, places, runs)
 
 
-def gains(scale="pilot", reference="random", metric="macro_f1"):
-    """What pre-training gains at each share of the labels, claimed or not: one dict per arm and share.
+def _is_constant(runs, metric):
+    """Whether epochs are the same in every run, or differ by as many between two arms: no interval follows."""
+    first, *others = (values_by_seed(arm, metric) for arm in runs)
+    return (first - others[0] if others else first).nunique() == 1
 
-    Returns an empty list where a run of the scale is missing. Keys: ``arm``, ``labels``, ``estimate``, ``low``,
+
+def gains(scale="pilot", arm="beat_2048", reference="random", metric="macro_f1"):
+    """What an arm of `resnet1d` gains at each share of the labels, claimed or not: one dict per share.
+
+    Shares at which a run of the scale is missing are left out. Keys: ``arm``, ``labels``, ``estimate``, ``low``,
     ``high`` (95 %, two-level bootstrap), ``n_seeds``, ``n_records``.
     """
-    design, made = DESIGNS[resnet1d.STUDY][scale], []
-    for share in design.labels:
-        runs = _all_seeds(resnet1d.STUDY, scale, design.arms, share)
-        if runs is None:
-            return []
-        tables = dict(zip(design.arms, map(_stacked, runs), strict=True))
-        base = tables.pop(reference)
-        for arm, table in tables.items():
-            result = paired_difference(table, base, metric, **RESAMPLING)
-            kept = ("estimate", "low", "high", "n_seeds", "n_records")
-            made.append({"arm": arm, "labels": share} | {key: getattr(result, key) for key in kept})
+    design, made = STUDIES["resnet1d"].SCALES[scale], []
+    for share in sorted(design.arms[arm].labels or design.labels, reverse=True):
+        runs = [complete("resnet1d", scale, name, share) for name in (arm, reference)]
+        if None in runs:
+            continue
+        result = paired_difference(*map(stacked, runs), metric, **RESAMPLING)
+        kept = ("estimate", "low", "high", "n_seeds", "n_records")
+        made.append({"arm": arm, "labels": share} | {key: getattr(result, key) for key in kept})
     return made
 
 
-def _measure(claim, scale, found, runs):
-    measure = arm_estimate if len(runs) == 1 else paired_difference
-    result = measure(*map(_stacked, runs), claim.comparison["metric"], level=LEVELS[claim.rule], **RESAMPLING)
+def switch_effects_of(scale="pilot", labels=0.1):
+    """What each switch of `resnet1d` does to macro F1: see `ecgrepro.studies.switches.switch_effects`."""
+
+    def table(arm, share):
+        runs = complete("resnet1d", scale, arm, share)
+        return runs and stacked(runs)
+
+    return switch_effects(table, labels, **RESAMPLING)
+
+
+def _measure(claim, scale, places, runs):
+    result, how = _result(claim, runs)
     flat = [run for chosen in runs for run in chosen]
+    parts = [supplied(*place, scale, chosen) for place, chosen in zip(places, runs, strict=True)]
     return Estimate(
         result.estimate, result.low, result.high, result.level, scale,
-        substitutes=replaced_parts(claim, supplied(runs[0], found)),
-        n_seeds=result.n_seeds, n_records=result.n_records,
-        detail=f"mean over {result.n_seeds} seeds, {result.design}, two-level bootstrap over seeds and records",
+        substitutes=replaced_parts(claim, _together(parts)), n_seeds=result.n_seeds, n_records=result.n_records,
+        detail=f"mean over {result.n_seeds} seeds, {how}",
         undecidable=capped_runs(sum(run["run"]["hit_epoch_cap"] for run in flat), len(flat)),
     )  # fmt: skip
 
 
-def supplied(runs, found):
+def _result(claim, runs):
+    """Estimate with its interval at the level that the claim's rule asks for, and in words how it was made."""
+    metric, level = claim.comparison["metric"], LEVELS[claim.rule]
+    if metric in EPOCHS:
+        measure = run_estimate if len(runs) == 1 else run_difference
+        return measure(
+            *(values_by_seed(arm, metric) for arm in runs), metric, level=level
+        ), "t interval over seeds"
+    tables = [stacked(arm) for arm in runs]
+    if claim.rule == "trend":
+        found = trend(tables, metric, level=level, **RESAMPLING)
+        return found, f"{found.design}, the mean line's change, interval by permutation of arms within seeds"
+    measure = arm_estimate if len(runs) == 1 else paired_difference
+    found = measure(*tables, metric, level=level, **RESAMPLING)
+    return found, f"{found.design}, two-level bootstrap over seeds and records"
+
+
+def _together(parts):
+    """What several arms had: of a part in which they differ the list of all; arms that are pre-trained count alone."""
+    parts = [part for part in parts if part["initialisation"] != "random"] or parts
+    told = {}
+    for name in dict.fromkeys(name for part in parts for name in part):
+        values = []
+        for part in parts:
+            if part.get(name) not in values:
+                values.append(part.get(name))
+        told[name] = values[0] if len(values) == 1 else values
+    return told
+
+
+def supplied(study, name, scale, runs):
     """Say what the runs of an arm had, under the keys of `ecgrepro.claims.schema.REQUIREMENTS`."""
-    trial = runs[0]["trial"]
-    parent = next((r["trial"] for r in found if r["key"] == trial["initialisation"].split("@")[0]), None)
+    trial, arm = runs[0]["trial"], STUDIES[study].SCALES[scale].arms[name]
+    parent = next(
+        (r["trial"] for r in results(study, scale) if r["key"] == trial["initialisation"].split("@")[0]), None
+    )
     parts = {
-        "corpora": [name for name, _ in trial["corpora"]],
+        "corpora": [corpus.partition("_")[0] for corpus, _ in trial["corpora"]],
         "label_revision": runs[0]["run"]["label_revision"],
         "initialisation": "random" if trial["initialisation"] == "random" else "pretrained",
-        "model": f"{trial['model']}_1d",
+        "model": trial["model"] if trial["model"].endswith("_2d") else f"{trial['model']}_1d",
         "width": trial["width"],
         "sampling_rate": trial["recipe"]["input"]["fs"],
         "frame": trial["recipe"]["input"]["length"],
-        "budget": trial["scale"],
+        "budget": arm.budget or trial["scale"],
     }
     if parent:
         parts |= {
             "pretraining_corpus": " + ".join(name for name, _ in parent["corpora"]),
             "pretraining_task": parent["recipe"]["task"],
             "pretraining_frame": parent["recipe"]["length"],
-            "pretraining_share": float(trial["initialisation"].split("@")[1]),
+            "pretraining_share": _share(arm, trial, parent),
         }
-    return parts
+    return parts | provenance(trial["initialisation"])
+
+
+def _share(arm, trial, parent):
+    """Share of the pre-training patients as the publication counts it; without one the patients, or the pass."""
+    if arm.published_share is not None:
+        return arm.published_share
+    if parent["recipe"].get("patients"):
+        return f"{parent['recipe']['patients']} patients"
+    return float(trial["initialisation"].split("@")[1])

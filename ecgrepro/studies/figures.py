@@ -1,13 +1,33 @@
 """What all study pages share: the look of figures and tables, and the mark of synthetic data."""
 
+import base64
+from html import escape
+
 import matplotlib.pyplot as plt
 import pandas as pd
 
 #: One colour per arm, the same on every page (Okabe & Ito's palette, told apart by colour-blind readers).
-COLOURS = {"random": "#555555", "beat_512": "#56B4E9", "beat_2048": "#0072B2", "beat_4096": "#D55E00"}
+COLOURS = {"random": "#555555", "beat_512": "#56B4E9", "beat_2048": "#0072B2", "beat_4096": "#D55E00",
+           "rhythm": "#CC79A7", "heart_rate": "#E69F00", "future": "#009E73",
+           "random_2d": "#E69F00", "random_2d_constants": "#E69F00", "random_2d_matched": "#56B4E9",
+           "random_2d_log": "#56B4E9", "random_2d_window_64": "#56B4E9", "random_2d_window_128": "#56B4E9",
+           "random_2d_window_512": "#56B4E9", "beat_2d": "#D55E00", "beat_2d_scaled": "#D55E00",
+           "beat_2d_constants": "#D55E00", "beat_2d_matched": "#009E73", "beat_2d_log": "#009E73"}  # fmt: skip
 #: How arms are called in figures.
 ARMS = {"random": "random start", "beat_512": "beat, 2.0 s frames", "beat_2048": "beat, 8.2 s frames",
-        "beat_4096": "beat, 16.4 s frames"}  # fmt: skip
+        "beat_4096": "beat, 16.4 s frames", "rhythm": "rhythm", "heart_rate": "heart rate",
+        "future": "future prediction", "linear_probe": "linear probe on beat", "frozen_random": "frozen random net",
+        "beat_mitbih": "beat, MIT-BIH alone", "random_resnet34": "ResNet-34, random start",
+        "beat_resnet34": "ResNet-34, beat", "random_resnet50": "ResNet-50, random start",
+        "beat_resnet50": "ResNet-50, beat", "random_62hz": "62.5 Hz, random start", "beat_62hz": "62.5 Hz, beat",
+        "random_250hz": "250 Hz, random start", "beat_250hz": "250 Hz, beat",
+        "random_2d": "2-D as published, random", "beat_2d": "2-D as published, beat",
+        "beat_2d_scaled": "2-D, same scale, beat", "random_2d_constants": "2-D, 1-D net's layers, random",
+        "beat_2d_constants": "2-D, 1-D net's layers, beat", "random_2d_matched": "2-D matched, random",
+        "beat_2d_matched": "2-D matched, beat", "random_2d_log": "2-D matched, logarithm, random",
+        "beat_2d_log": "2-D matched, logarithm, beat", "random_2d_window_64": "2-D matched, 256 ms window, random",
+        "random_2d_window_128": "2-D matched, 512 ms window, random",
+        "random_2d_window_512": "2-D matched, 2,048 ms window, random"}  # fmt: skip
 WATERMARK = "SYNTHETIC DATA"
 
 
@@ -27,7 +47,7 @@ def figure(rows=1, columns=1, *, width=7.2, height=3.2, synthetic=False, **setti
 #: How columns are printed, by name; other numbers get three decimals.
 FORMATS = {"labels": "{:.0%}", "t_p": "{:.4f}", "welch_p": "{:.4f}", "seconds": "{:,.0f}", "records": "{:,}",
            "recordings": "{:,}", "found": "{:,}", "published": "{:,}", "pairs": "{:,}", "other recordings": "{:,}",
-           "shorter": "{:,}", "frames": "{:,}", "share of frames": "{:.0%}"}  # fmt: skip
+           "shorter": "{:,}", "frames": "{:,}", "share of frames": "{:.0%}", "milliseconds": "{:,.0f}"}  # fmt: skip
 
 
 def table(frame, caption, *, synthetic=False):
@@ -37,6 +57,31 @@ def table(frame, caption, *, synthetic=False):
     numbers = frame.select_dtypes("number").columns
     formats = {name: FORMATS[name] for name in numbers if name in FORMATS}
     return style.set_table_attributes('class="dataframe results"').format(formats, precision=3, na_rep="")
+
+
+class Download:
+    """A link that holds a table as CSV, so that a page needs no file beside it."""
+
+    def __init__(self, text, name):
+        self.text, self.name = text, name
+
+    def _repr_html_(self):
+        data = base64.b64encode(self.text.encode()).decode()
+        name = escape(self.name)
+        return f'<a class="csv" download="{name}" href="data:text/csv;base64,{data}">{name}</a>'
+
+
+def csv(frame, name, *, synthetic=False):
+    """Offer the numbers behind a figure or table as CSV; `synthetic` says so in the file's name.
+
+    Parameters
+    ----------
+    frame : DataFrame
+    name : str
+        Without the ending, such as ``resnet1d_scores``.
+    """
+    mark = "_synthetic" if synthetic else ""
+    return Download(frame.to_csv(index=False, lineterminator="\n"), f"{name}{mark}.csv")
 
 
 def colour(arm):

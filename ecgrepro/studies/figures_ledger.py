@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from ecgrepro.claims.schema import RUN_METRICS
 from ecgrepro.claims.verdicts import WORDS
 
 #: One colour and one mark per verdict: the mark and the legend carry it where colour cannot be seen.
@@ -92,6 +93,7 @@ def gains(rows):
         row
         for row in rows
         if row["rule"] in _GAIN_RULES
+        and row["metric"] not in RUN_METRICS  # epochs are on another axis
         and _is_number(row["published"])
         and _is_number(row["ours"])
         and row["interval"]

@@ -1,16 +1,17 @@
 """Tables and figures of the `resnet1d` page, from results of a demo or of committed runs."""
 
-from itertools import product
-
 import numpy as np
 import pandas as pd
 import seaborn as sns
 
+from ecgrepro.claims import ledger
 from ecgrepro.corpora.cinc2017 import CLASSES
 from ecgrepro.evaluation import metrics
 from ecgrepro.evaluation.comparison import arm_estimate, paired_difference
 from ecgrepro.evaluation.predictions import logit_columns, predicted_classes
-from ecgrepro.studies.evidence import RESAMPLING, fine_tuning, predictions
+from ecgrepro.evaluation.published import published_differences
+from ecgrepro.studies.designs import fine_tuning, predictions
+from ecgrepro.studies.evidence import RESAMPLING
 from ecgrepro.studies.figures import ARMS, colour, figure
 
 #: Metrics of the page, with how they are called; the first decides.
@@ -18,6 +19,12 @@ METRICS = {
     "macro_f1": "macro F1, four classes", "challenge_f1": "challenge F1, three classes", "f1_N": "F1 normal",
     "f1_A": "F1 AF", "f1_O": "F1 other", "f1_noisy": "F1 noisy",
 }  # fmt: skip
+#: Arms of the main question, in reading order.
+TASKS = ("random", "beat_512", "beat_2048", "beat_4096", "rhythm", "heart_rate", "future")
+#: Pairs of arms, first minus second: what probes hold, and what pre-training gains in other nets and at other rates.
+PROBES = (("linear_probe", "random"), ("linear_probe", "frozen_random"), ("rhythm", "beat_mitbih"))
+DEPTHS_AND_RATES = (("beat_resnet34", "random_resnet34"), ("beat_resnet50", "random_resnet50"),
+                    ("beat_62hz", "random_62hz"), ("beat_250hz", "random_250hz"))  # fmt: skip
 DIFFERENCE_COLUMNS = ["labels", "arm", "metric", "difference", "low", "high", "records_low", "records_high", "t_low",
                       "t_high", "t_p", "welch_p", "pooled", "smallest_margin", "seeds", "records"]  # fmt: skip
 PRETRAINING_COLUMNS = ["arm", "seed", "corpus", "frames", "balanced accuracy", "majority class", "seconds"]
@@ -29,8 +36,9 @@ def tuned(found):
 
 
 def arms(found):
-    """Arms in the order random, then the others."""
-    return sorted({result["trial"]["arm"] for result in tuned(found)}, key=lambda arm: (arm != "random", arm))
+    """Arms in the order random, then the others as they come."""
+    names = dict.fromkeys(result["trial"]["arm"] for result in tuned(found))
+    return sorted(names, key=lambda arm: arm != "random")
 
 
 def shares(found):
@@ -38,10 +46,26 @@ def shares(found):
     return sorted({result["trial"]["recipe"]["labels"] for result in tuned(found)}, reverse=True)
 
 
-def is_complete(found, scale):
-    """Whether every arm has every seed at every share of labels, as the scale lists them."""
-    have = {(r["trial"]["arm"], r["trial"]["seed"], r["trial"]["recipe"]["labels"]) for r in tuned(found)}
-    return have == set(product(scale.arms, scale.seeds, scale.labels))
+def of_arms(found, names, labels=None):
+    """Fine-tuning results of some arms, and of some shares of labels if given, in the order of `names`."""
+    return [
+        result
+        for name in names
+        for result in tuned(found)
+        if result["trial"]["arm"] == name
+        and (labels is None or result["trial"]["recipe"]["labels"] in labels)
+    ]
+
+
+def state_sentence(state):
+    """Say how much of a scale is finished, from `ecgrepro.studies.designs.finished`."""
+    whole = state[state.finished == state.seeds]
+    left = state[state.finished < state.seeds]
+    text = f"{state.finished.sum()} of {state.seeds.sum()} fine-tuning runs of this design are committed"
+    if left.empty:
+        return f"{text}: it is complete."
+    arms = ", ".join(dict.fromkeys(f"{row.arm} ({row.labels:.0%})" for row in left.itertuples()))
+    return f"{text}; {len(whole)} of {len(state)} arms are whole. Not shown, for want of runs: {arms}."
 
 
 def score_table(found, names=tuple(METRICS)):
@@ -50,7 +74,7 @@ def score_table(found, names=tuple(METRICS)):
     for share in shares(found):
         for arm in arms(found):
             table = predictions(found, arm, share)
-            for metric in names:
+            for metric in names if table is not None else ():
                 made = arm_estimate(table, metric, **RESAMPLING)
                 rows.append({"labels": share, "arm": arm, "metric": metric, "estimate": made.estimate, "low": made.low,
                              "high": made.high, "pooled": made.pooled, "seeds": made.n_seeds,
@@ -67,7 +91,7 @@ def difference_table(found, reference="random"):
             if arm == reference or base is None:
                 continue
             table = predictions(found, arm, share)
-            for metric in METRICS:
+            for metric in METRICS if table is not None else ():
                 made = paired_difference(table, base, metric, **RESAMPLING)
                 rows.append({"labels": share, "arm": arm, "metric": metric, "difference": made.estimate,
                              "low": made.low, "high": made.high, "records_low": made.records_low,
@@ -116,6 +140,34 @@ def pretraining_table(found):
     return table.sort_values(["arm", "corpus", "seed"], ignore_index=True)
 
 
+def printed_table():
+    """What the printed means and spreads of macro F1 say against the random arm of the same table: DataFrame.
+
+    Weimann & Conrad's table 1 and the class report's table 2. Ends of a range are what rounding leaves open.
+    """
+    rows = []
+    for prefix, reference in (("WC-T1", "WC-T1-none-macro"), ("T1F-T2", "T1F-T2-0-macro")):
+        claims = [
+            claim for claim in ledger.load() if claim.id.startswith(prefix) and claim.id.endswith("-macro")
+        ]
+        found = published_differences(claims, reference)
+        rows += [
+            {"source": prefix, "first": row.first, "difference": row.difference_from, "low": row.low_from,
+             "high": row.high_to, "t from": row.t_from, "t to": row.t_to, "p at most": row.p_to,
+             "runs needed, at most": row.seeds_needed_to}
+            for row in found[found.pair == "reference"].itertuples()
+        ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def published_effects(rows):
+    """Published differences to the random arm, by pair of arms, from rows of the ledger."""
+    wanted = {
+        f"WC-T1-beat{frame}-macro-minus-random": (f"beat_{frame}", "random") for frame in (512, 2048, 4096)
+    }
+    return {wanted[row["id"]]: row["published"] for row in rows if row["id"] in wanted}
+
+
 def draw_scores(found, *, synthetic=False):
     """Draw every seed's test macro F1 as a dot, the mean with its interval beside it. Returns the figure."""
     scores = score_table(found, ["macro_f1"])
@@ -124,6 +176,8 @@ def draw_scores(found, *, synthetic=False):
     for ax, share in zip(axes[0], shares(found), strict=True):
         for place, arm in enumerate(arms(found)):
             dots = runs[(runs.labels == share) & (runs.arm == arm)].sort_values("seed")["test macro F1"]
+            if dots.empty:
+                continue
             x = place + np.linspace(-0.15, 0.05, len(dots))
             ax.plot(x, dots, "o", color=colour(arm), alpha=0.55, markersize=5)
             row = scores[(scores.labels == share) & (scores.arm == arm)].iloc[0]
@@ -185,6 +239,7 @@ def draw_learning_curves(found, *, synthetic=False):
 def draw_confusion(found, *, synthetic=False, share=None):
     """Draw the confusion matrix of every arm over all seeds' test records, rows as shares. Returns the figure."""
     share = share or shares(found)[0]
+    found = of_arms(found, arms(found), (share,))
     made, axes = figure(1, len(arms(found)), height=3.0, synthetic=synthetic, squeeze=False)
     for ax, arm in zip(axes[0], arms(found), strict=True):
         test = predictions(found, arm, share).query("part == 'test'")

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import sys
 from pathlib import Path
 
 from ecgrepro import corpora, paths
@@ -9,14 +10,15 @@ from ecgrepro.claims.rules import rule_hashes
 from ecgrepro.corpora.corpus import FORMAT, Corpus
 from ecgrepro.corpora.ingest import ingest
 from ecgrepro.errors import SettingsError
-from ecgrepro.studies import resnet1d
+from ecgrepro.studies.arms import corpora as needed_corpora
+from ecgrepro.studies.arms import revision
+from ecgrepro.studies.designs import STUDIES
 from ecgrepro.studies.scale import configure
 from ecgrepro.training.runner import run
 from ecgrepro.training.store import TrialStore, locked
 from ecgrepro.training.workspace import Workspace
 
-#: Studies that train, by name; each module has `SCALES` and `trials`.
-STUDIES = {"resnet1d": resnet1d}
+CINC2017 = "cinc2017"
 #: Size of the synthetic demo data: enough for every arm to learn something within a minute or two.
 DEMO = {"patients": 24, "segments": 2, "samples": 65_536, "records": 240, "seed": 2017, "all_layouts": True}
 #: Folder of the demo data that each corpus is ingested from.
@@ -53,37 +55,53 @@ def run_study(
     settings = configure(STUDIES[study].SCALES, scale, **overrides)
     workspace = open_workspace(settings, data)
     trials = STUDIES[study].trials(settings, workspace)
+    _tell_what_is_left_out(settings, trials)
     store = TrialStore(paths.results(scale, study), paths.work() / "trials" / scale)
-    notes = {"rules": rule_hashes(study), "label_revision": settings.label_revision}
+    notes = {"rules": rule_hashes(study)}
     run(trials, store, workspace, runner=runner, scheduler=scheduler, workers=workers, progress=progress,
         annotate=lambda trial: notes)  # fmt: skip
     return [store.results_of(trial.key) for trial in trials]
 
 
+def _tell_what_is_left_out(scale, trials):
+    """Say which arms start from published weights that are not at hand; refuse where nothing else was asked for."""
+    left_out = sorted(set(scale.arms) - {trial.arm for trial in trials if trial.stage == "fine-tuning"})
+    fix = "`ecgrepro data fetch class_report --accept-licence` fetches them."
+    if not trials:
+        raise SettingsError(f"arms {', '.join(left_out)}", "published weights at hand", "none", fix)
+    if left_out:
+        print(f"Left out, for want of published weights: {', '.join(left_out)}. {fix}", file=sys.stderr)
+
+
 def open_workspace(scale, data=None):
     """Open the corpora a scale needs; the error names the one that is missing or another, and how to get it."""
-    names = (*scale.pretraining_corpora, "cinc2017")
+    names = needed_corpora(scale)
     folder = demo_corpora() if scale.name == "demo" else Path(data or paths.data())
     missing = [name for name in names if not (folder / name / "manifest.json").exists()]
     if missing:
         raise SettingsError(
             f"scale {scale.name}", f"the corpora {', '.join(names)} in {folder}", f"no {', '.join(missing)}",
-            "For each: `ecgrepro data fetch NAME`, then `ecgrepro data ingest NAME`; for corpora that lie elsewhere "
-            "give `-p data=DATA`.",
+            "For each: `ecgrepro data fetch NAME`, then `ecgrepro data ingest NAME` (cinc2017_v2: `ecgrepro data "
+            "ingest cinc2017 --labels v2 --out DATA/cinc2017_v2`); for corpora that lie elsewhere give `-p data=DATA`, "
+            "or choose `-p arms=...` that do without.",
         )  # fmt: skip
     workspace = Workspace(tuple((name, folder / name) for name in names), paths.work())
     for name in names:
-        found = workspace.corpus(name).manifest["data_set"]
-        if found != name:
-            fix = "Name each folder as its data set."
-            raise SettingsError(folder / name, f"the corpus {name}", found, fix)
-    revision = workspace.corpus("cinc2017").manifest["options"]["labels"]
-    if revision != scale.label_revision:
-        raise SettingsError(
-            folder / "cinc2017", f"labels {scale.label_revision}", revision,
-            f"Ingest with `--labels {scale.label_revision}` or give `-p label_revision={revision}`.",
-        )  # fmt: skip
+        _check_corpus(workspace.corpus(name).manifest, folder / name, name, scale)
     return workspace
+
+
+def _check_corpus(manifest, folder, name, scale):
+    """Refuse a corpus of another data set or label revision than its name, or the scale, says."""
+    data_set, wanted = name.partition("_v")[0] if name.startswith(CINC2017) else name, None
+    if manifest["data_set"] != data_set:
+        fix = "Name each folder as its data set."
+        raise SettingsError(folder, f"the corpus {data_set}", manifest["data_set"], fix)
+    if data_set == CINC2017:
+        wanted, found = revision(name, scale), manifest["options"]["labels"]
+        if found != wanted:
+            raise SettingsError(folder, f"labels {wanted}", found,
+                                f"Ingest with `--labels {wanted}` or give `-p label_revision={found}`.")  # fmt: skip
 
 
 def demo_corpora():

@@ -1,11 +1,10 @@
 """What a study runs at each scale: a short literal that can be compared line by line."""
 
-import json
 import math
-from dataclasses import asdict, dataclass, fields, is_dataclass, replace
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 
 from ecgrepro.errors import SettingsError
-from ecgrepro.training.recipe import FineTuning, Pretraining, describe_recipe
+from ecgrepro.training.recipe import FineTuning, Pretraining
 
 NAMES = ("demo", "pilot", "colab", "paper")
 
@@ -20,11 +19,13 @@ class Scale:
     pretraining_corpora : tuple of str
         Names of the registry.
     seeds : tuple of int
-    arms : dict of str to (Pretraining or None)
-        None is random initialisation.
+    arms : dict of str to Arm
     labels : tuple of float
-        Shares of the training labels.
+        Shares of the training labels, for arms without their own.
     fine_tuning : FineTuning
+        For arms without their own.
+    pretrainings : dict of str to Source
+        What arms start from.
     width : float
     precision : str
     rotate_folds : bool
@@ -39,6 +40,7 @@ class Scale:
     arms: dict
     labels: tuple
     fine_tuning: FineTuning
+    pretrainings: dict = field(default_factory=dict)
     width: float = 1.0
     precision: str = "float32"
     rotate_folds: bool = False
@@ -55,8 +57,9 @@ def configure(scales, name, **overrides):
     overrides
         ``seeds`` (int: the first so many, or a sequence), ``arms`` (names), ``labels``, ``width``, ``precision``,
         ``rotate_folds``, ``label_revision``, and any field of `FineTuning` or `Pretraining` by its name; a field of
-        both is changed in both. ``input`` and ``optimiser`` take a mapping of what shall differ. None leaves a
-        setting as it is.
+        both is changed in both, and of an arm or pre-training with settings of its own there too; seeds and labels
+        given here are those of every arm. ``input`` and ``optimiser`` take a mapping of what shall differ. None leaves
+        a setting as it is.
 
     Raises
     ------
@@ -74,18 +77,32 @@ def configure(scales, name, **overrides):
 
 def _override(scale, key, value):
     own = {"labels", "width", "precision", "rotate_folds", "label_revision"}
-    nested = {field.name for kind in (FineTuning, Pretraining) for field in fields(kind)}
+    nested = {part.name for kind in (FineTuning, Pretraining) for part in fields(kind)}
     if key == "seeds":
-        return replace(scale, seeds=_seeds(scale, value))
+        return _of_every_arm(replace(scale, seeds=_seeds(scale, value)), seeds=())
     if key == "arms":
         return replace(scale, arms=_arms(scale, value))
     if key in own:
-        return _replace(scale, key, value)
+        changed = _replace(scale, key, value)
+        return _of_every_arm(changed, labels=()) if key == "labels" else changed
     if key not in nested:
         known = ", ".join(sorted(own | nested | {"seeds", "arms"}))
         raise SettingsError(f"parameter {key}", f"one of {known}", repr(key), "Correct or drop it.")
-    arms = {arm: recipe and _replace(recipe, key, value) for arm, recipe in scale.arms.items()}
-    return replace(scale, arms=arms, fine_tuning=_replace(scale.fine_tuning, key, value))
+    arms = {name: _within(arm, "fine_tuning", key, value) for name, arm in scale.arms.items()}
+    sources = {name: _within(source, "recipe", key, value) for name, source in scale.pretrainings.items()}
+    return replace(
+        scale, arms=arms, pretrainings=sources, fine_tuning=_replace(scale.fine_tuning, key, value)
+    )
+
+
+def _of_every_arm(scale, **changes):
+    return replace(scale, arms={name: replace(arm, **changes) for name, arm in scale.arms.items()})
+
+
+def _within(part, recipe, key, value):
+    """Replace a setting of the recipe that an arm or pre-training has of its own."""
+    own = getattr(part, recipe)
+    return part if own is None else replace(part, **{recipe: _replace(own, key, value)})
 
 
 def _replace(settings, key, value):
@@ -106,6 +123,8 @@ def _like(key, present, value):
             return tuple(dict.fromkeys(_like(key, present[0], part) for part in parts))
     if _is_number(value) and _is_number(present) and type(present)(value) == value:
         return type(present)(value)
+    if present is None and _is_seed(value):  # a number of patients, where all are taken unless one is given
+        return value
     if type(value) is type(present) and not isinstance(value, tuple):
         return value
     raise SettingsError(f"parameter {key}", f"something like {present!r}", repr(value), "Correct or drop it.")
@@ -134,31 +153,3 @@ def _arms(scale, value):
     if not isinstance(names, (list, tuple)) or not names or not set(names) <= set(scale.arms):
         raise SettingsError("arms", f"names among {', '.join(scale.arms)}", repr(value), "Choose among them.")
     return {name: scale.arms[name] for name in names}
-
-
-def declares(scale, result):
-    """Whether a finished run is one that the scale lists, as it is written here.
-
-    Runs with settings of one's own lie in the same folder, and are none of the design that a claim is judged by.
-
-    Parameters
-    ----------
-    scale : Scale
-    result : dict
-        See `ecgrepro.training.store.read_result`.
-    """
-    trial, run = result["trial"], result["run"]
-    if trial["arm"] not in scale.arms or trial["seed"] not in scale.seeds:
-        return False
-    if (trial["width"], trial["precision"]) != (scale.width, scale.precision):
-        return False
-    if trial["stage"] == "pretraining":
-        same_corpora = tuple(name for name, _ in trial["corpora"]) == scale.pretraining_corpora
-        return same_corpora and _same(trial["recipe"], scale.arms[trial["arm"]])
-    recipe = replace(scale.fine_tuning, labels=trial["recipe"]["labels"])
-    listed = recipe.labels in scale.labels and run["label_revision"] == scale.label_revision
-    return listed and _same(trial["recipe"], recipe)
-
-
-def _same(described, recipe):
-    return recipe is not None and described == json.loads(json.dumps(describe_recipe(recipe)))

@@ -2,6 +2,9 @@
 
 Source: Weimann & Conrad 2021 as coded (c255af5, `finetuning/trainer.py`) and the class report (736e4ab).
 Departure: all randomness is seeded (the original seeds the split alone).
+
+Where documents part, the recipe has both: the stopping rule, what picks the checkpoint and which of equals, the
+standardising constants (`ecgrepro.training.recipe.FineTuning`).
 """
 
 import time
@@ -13,7 +16,7 @@ import pandas as pd
 from ecgrepro.corpora.cinc2017 import CLASSES
 from ecgrepro.evaluation import metrics
 from ecgrepro.evaluation.predictions import prediction_table
-from ecgrepro.frames.af import recording_groups
+from ecgrepro.frames.af import class_indices, prepare_corpus, recording_groups, standardising_constants
 from ecgrepro.training import checkpoint, device
 from ecgrepro.training.device_corpus import is_resident
 from ecgrepro.training.freezing import cost
@@ -22,8 +25,6 @@ from ecgrepro.training.run_record import metered, run_record
 from ecgrepro.training.seeds import derive, make_deterministic
 from ecgrepro.training.start import begin_stage, make_steps, stages, start_model
 from ecgrepro.training.unfreezing import stage_at
-
-CORPUS = "cinc2017"
 
 
 def finetune(trial, store, workspace, report=lambda text: None, notes=None):
@@ -46,11 +47,14 @@ def finetune(trial, store, workspace, report=lambda text: None, notes=None):
     """
     trial.check()
     make_deterministic(trial.seed)
-    inputs, labels = workspace.af(CORPUS, trial.recipe.input)
-    parts = split(trial, labels, recording_groups(workspace.corpus(CORPUS), trial.recipe.copies))
+    ((name, _),) = trial.corpora
+    corpus = workspace.corpus(name)
+    labels = class_indices(corpus)
+    parts = split(trial, labels, recording_groups(corpus, trial.recipe.copies))
     model = start_model(trial, store, (trial.recipe.input.length, 1), len(CLASSES))
+    standardised, inputs = _inputs(trial, workspace, corpus, parts)
     net = _Net(
-        trial,
+        standardised,
         model,
         inputs[..., None],
         labels,
@@ -62,14 +66,40 @@ def finetune(trial, store, workspace, report=lambda text: None, notes=None):
     while not finished(run, trial.recipe):
         net.enter(len(run["history"]) + 1, run)
         _epoch(trial, store, net, labels, parts, run)
-        last = run["history"][-1]
-        scores = f"validation loss {last['val_loss']:.3f}, macro F1 {last['val_macro_f1']:.3f}"
-        report(f"epoch {last['epoch']}, {scores}")
+        report(_line(run["history"][-1]))
     checkpoint.restore_weights(model, run["best"])
     net.enter(run["best_epoch"], run)
-    record = _record(trial, net, parts, run) | (notes or {})
-    ids = workspace.corpus(CORPUS).index.record_id.to_numpy()
+    record = _record(net, parts, run) | _label_revision(corpus) | (notes or {})
+    ids = corpus.index.record_id.to_numpy()
     store.commit(trial, run["history"], _predictions(trial, net.steps, labels, ids, parts), record)
+
+
+def _inputs(trial, workspace, corpus, parts):
+    """The trial with the constants that standardise its inputs, and the inputs: float32 (n_records, length).
+
+    With constants of the training records the inputs are in memory alone: they are this split's, and would fill the
+    disk split by split.
+    """
+    how = trial.recipe.input
+    if trial.recipe.constants == "all":
+        ((name, _),) = trial.corpora
+        return trial, workspace.af(name, how)[0]
+    mean, deviation = standardising_constants(corpus, parts.train)
+    how = replace(how, mean=mean, deviation=deviation)
+    inputs, _ = prepare_corpus(corpus, how, None, progress=False)
+    # not the trial that is described: what names the features of frozen layers must tell these inputs from others
+    return replace(trial, recipe=replace(trial.recipe, input=how)), inputs
+
+
+def _line(row):
+    accuracy = f", training accuracy {row['accuracy']:.3f}" if "accuracy" in row else ""
+    scores = f"validation loss {row['val_loss']:.3f}, macro F1 {row['val_macro_f1']:.3f}"
+    return f"epoch {row['epoch']}, {scores}{accuracy}"
+
+
+def _label_revision(corpus):
+    revision = corpus.manifest.get("options", {}).get("labels")
+    return {"label_revision": revision} if revision else {}
 
 
 class _Net:
@@ -115,11 +145,15 @@ def _resume(trial, store, net):
 
 
 def finished(run, recipe):
-    """Whether the cap is reached, or the validation loss has not fallen for `recipe.patience` epochs."""
-    losses = [row["val_loss"] for row in run["history"]]
-    if not losses:
+    """Whether the cap is reached, or there was no progress for `recipe.patience` epochs.
+
+    Progress is a lower validation loss or a higher training accuracy, as `recipe.stop` has it; equal is none.
+    """
+    sign, score = (-1, "val_loss") if recipe.stop == "validation_loss" else (1, "accuracy")
+    scores = [sign * row[score] for row in run["history"]]
+    if not scores:
         return False
-    return len(losses) >= recipe.epochs or len(losses) - 1 - int(np.argmin(losses)) >= recipe.patience
+    return len(scores) >= recipe.epochs or len(scores) - 1 - int(np.argmax(scores)) >= recipe.patience
 
 
 def _epoch(trial, store, net, labels, parts, run):
@@ -129,20 +163,22 @@ def _epoch(trial, store, net, labels, parts, run):
         operations = (net.cost["forward_flops"] + net.cost["backward_flops"]) * len(parts.train)
         run["operations"] = run.get("operations", 0) + operations
         row = {"epoch": epoch, "loss": loss} | validate(net.steps, labels, parts.validation)
+        if trial.recipe.stop == "training_accuracy":
+            row["accuracy"] = accuracy(net.steps, labels, parts.train)
         run["history"].append(row)
-        if _is_best(run["history"], trial.recipe.select):
+        if _is_best(run["history"], trial.recipe):
             run["best"], run["best_epoch"] = checkpoint.weights(net.model), epoch
     progress = {key: value for key, value in run.items() if key != "best"}
     checkpoint.save(store.checkpoint(trial), progress, state=checkpoint.state(net.model), best=run["best"])
 
 
-def _is_best(history, select):
-    """Whether the last epoch is better than all before it; where nothing is selected, the last always is."""
-    if select == "last":
+def _is_best(history, recipe):
+    """Whether the last epoch is taken over all before it; where nothing is selected, the last always is."""
+    if recipe.select == "last":
         return True
-    sign, score = (-1, "val_loss") if select == "loss" else (1, "val_macro_f1")
+    sign, score = (-1, "val_loss") if recipe.select == "loss" else (1, "val_macro_f1")
     *before, last = [sign * row[score] for row in history]
-    return not before or last > max(before)
+    return not before or last > max(before) or (recipe.ties == "last" and last == max(before))
 
 
 def train_epoch(steps, train, trial, epoch):
@@ -173,6 +209,11 @@ def validate(steps, labels, validation):
             "val_challenge_f1": float(metrics.challenge_f1(matrix))}  # fmt: skip
 
 
+def accuracy(steps, labels, positions):
+    """Share of records whose class is found, by the net in inference mode."""
+    return float(np.mean(predict(steps, positions).argmax(axis=1) == labels[positions]))
+
+
 def _predictions(trial, steps, labels, ids, parts):
     tables = []
     for part in ("validation", "test"):
@@ -183,7 +224,8 @@ def _predictions(trial, steps, labels, ids, parts):
     return pd.concat(tables, ignore_index=True)
 
 
-def _record(trial, net, parts, run):
+def _record(net, parts, run):
+    trial, how = net.trial, net.trial.recipe.input
     epochs = len(run["history"])
     frames = epochs * len(parts.train)
     records = {part.name: len(getattr(parts, part.name)) for part in fields(parts)}
@@ -194,6 +236,7 @@ def _record(trial, net, parts, run):
         trainable_parameters=net.cost["trainable_parameters"], cached_features=net.cached,
         feature_seconds=round(run.get("feature_seconds", 0.0), 1),
         on_device=is_resident(net.steps.source), weights_sha256=checkpoint.digest(net.model), records=records,
+        standardised_with={"mean": how.mean, "deviation": how.deviation},
     )  # fmt: skip
 
 

@@ -4,12 +4,12 @@ Source: Weimann & Conrad 2021 as coded (c255af5, `pretraining/`): sparse cross-e
 no selection; the last weights are kept, and those at chosen shares of the pass.
 """
 
+import hashlib
 import math
 
 import keras
 import pandas as pd
 
-from ecgrepro.errors import SettingsError
 from ecgrepro.evaluation.predictions import prediction_table
 from ecgrepro.frames.sampler import FrameSampler
 from ecgrepro.frames.tasks import make_task
@@ -17,7 +17,7 @@ from ecgrepro.models.future_prediction import extractor, forward_flops, future_p
 from ecgrepro.models.resnet1d import HEAD
 from ecgrepro.training import checkpoint, cost
 from ecgrepro.training.device_corpus import frames_source, is_resident
-from ecgrepro.training.parts import split_patients
+from ecgrepro.training.parts import choose_patients
 from ecgrepro.training.run_record import metered, run_record
 from ecgrepro.training.seeds import derive, make_deterministic
 from ecgrepro.training.start import build_net
@@ -26,6 +26,8 @@ from ecgrepro.training.workspace import optimiser
 
 #: Steps between two rows of the history, which is also where a killed run resumes.
 BLOCK = 50
+#: Patients of a sample that a run record names one by one; of a larger sample it holds a hash.
+NAMED = 125
 
 
 def pretrain(trial, store, workspace, report=lambda text: None, notes=None):
@@ -44,7 +46,7 @@ def pretrain(trial, store, workspace, report=lambda text: None, notes=None):
     Raises
     ------
     SettingsError
-        A description that cannot be followed, such as batches larger than a pass.
+        A description that cannot be followed, such as batches larger than a pass, told before the first step.
     """
     trial.check()
     make_deterministic(trial.seed)
@@ -62,23 +64,27 @@ def pretrain(trial, store, workspace, report=lambda text: None, notes=None):
 
 def samplers(trial, workspace):
     """Samplers of the training and of the held-out patients of a trial; no patient is in both."""
-    recipe = trial.recipe
-    future = {"context": recipe.future.context, "candidates": recipe.future.candidates}
-    task = make_task(recipe.task, recipe.fs, **(future if recipe.task == "future" else {}))
+    recipe, task = trial.recipe, task_of(trial.recipe)
     streams = workspace.streams([name for name, _ in trial.corpora], recipe.fs, task.kind)
-    inside, outside = split_patients(streams.table, recipe.held_out, derive(trial.seed, "held_out"))
+    inside, outside = choose_patients(trial, streams.table, reach(recipe, task))
     common = {"length": recipe.length, "batch_size": recipe.batch_size, "mean": recipe.mean,
               "deviation": recipe.deviation, "shuffle_patients": recipe.shuffle_patients}  # fmt: skip
     train = FrameSampler(streams, task, patients=inside, frames_per_patient=recipe.frames_per_patient,
                          seed=derive(trial.seed, "sampler"), **common)  # fmt: skip
     held_out = FrameSampler(streams, task, patients=outside, frames_per_patient=recipe.held_out_frames,
                             seed=derive(trial.seed, "held_out"), **common)  # fmt: skip
-    for sampler in (train, held_out):
-        if not sampler.n_steps:
-            got = f"{recipe.batch_size} of {sampler.n_frames}"
-            raise SettingsError(f"{trial}, batch_size", "at most the frames of one pass", got,
-                                "Take smaller batches, or more frames per patient.")  # fmt: skip
     return train, held_out
+
+
+def task_of(recipe):
+    """Make the task of a `Pretraining`, see `ecgrepro.frames.tasks`."""
+    future = {"context": recipe.future.context, "candidates": recipe.future.candidates}
+    return make_task(recipe.task, recipe.fs, **(future if recipe.task == "future" else {}))
+
+
+def reach(recipe, task):
+    """Samples that lie one after another in an example of a task; a recording that gives one has more."""
+    return recipe.length * getattr(task, "span", 1)
 
 
 def build_pretraining_model(trial, n_classes):
@@ -129,7 +135,16 @@ def _record(trial, steps, train, held_out, run):
                       precision=trial.precision, energy_joules=run.get("energy_joules"), resumed=run["resumed"],
                       parameters=steps.model.count_params(), on_device=is_resident(steps.source),
                       weights_sha256=checkpoint.digest(steps.model), patients=len(train.patients),
-                      held_out_patients=held_out.patients)  # fmt: skip
+                      held_out_patients=held_out.patients, **_sampled(trial, train.patients))  # fmt: skip
+
+
+def _sampled(trial, patients):
+    """Who was trained on, where not all were that are not held out."""
+    if trial.recipe.patients is None:
+        return {}
+    if len(patients) <= NAMED:
+        return {"sampled_patients": patients}
+    return {"sampled_patients_sha256": hashlib.sha256("\n".join(patients).encode()).hexdigest()}
 
 
 def predict_held_out(trial, model, sampler):

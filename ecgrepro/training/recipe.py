@@ -66,6 +66,11 @@ class Pretraining:
         Standardising constants in mV (Icentia11k: .0018, 1.3711).
     future : FuturePrediction
         Of the task of that name alone.
+    patients : int, optional
+        Train on so many of the patients that are not held out; all of them if None. Who is held out and who is
+        sampled then does not depend on the trial's seed, see `ecgrepro.training.parts.sampling_order`.
+    sample : int
+        Which of the disjoint samples of that size, from 0.
     """
 
     task: str = "beat"
@@ -81,6 +86,8 @@ class Pretraining:
     deviation: float = 1.3711
     optimiser: Adam = Adam(beta_2=0.98, epsilon=1e-9)
     future: FuturePrediction = FuturePrediction()
+    patients: int | None = None
+    sample: int = 0
 
 
 @dataclass(frozen=True)
@@ -122,7 +129,7 @@ class FineTuning:
     batch_size : int
         64 (README), 32 (argparse), 128 (class report).
     epochs, patience : int
-        Cap, and epochs without a lower validation loss after which training stops (published: 200, 50).
+        Cap, and epochs without progress after which training stops (published: 200, 50).
     select : {"macro_f1", "loss", "last"}
         What picks the checkpoint on the validation records: the class report's and the original's default. Or
         nothing does, and the last epoch is taken (CSC2541).
@@ -136,6 +143,14 @@ class FineTuning:
         First learnable layers of the groups that a stage's learning rates are for.
     adapt_leads : bool
         Fit a pre-trained first convolution to the number of leads here.
+    stop : {"validation_loss", "training_accuracy"}
+        What counts as progress: a lower validation loss, as the original is coded; or, as its paper says, a higher
+        accuracy on the training records, here computed after every epoch by the net in inference mode.
+    ties : {"first", "last"}
+        Which of several epochs with the same best validation score is taken; Keras' `ModelCheckpoint` keeps the first.
+    constants : {"all", "training"}
+        What standardises recordings: `AfInput.mean` and `deviation`, published, of all records; or mean and deviation
+        over the samples of this trial's training records.
     """
 
     input: AfInput = AfInput()
@@ -152,12 +167,16 @@ class FineTuning:
     stages: tuple = ()
     groups: tuple = (0,)
     adapt_leads: bool = False
+    stop: str = "validation_loss"
+    ties: str = "first"
+    constants: str = "all"
 
 
 #: Settings that came after the first results, and what all runs before had: at these they are left out of a
 #: description, so that keys stay.
 LATER = {"frozen_batch_normalisation": "inference", "transform": None, "copies": "exact", "stages": (), "groups": (0,),
-         "adapt_leads": False}  # fmt: skip
+         "adapt_leads": False, "padding": "left", "stop": "validation_loss", "ties": "first", "constants": "all",
+         "patients": None, "sample": 0}  # fmt: skip
 
 
 def describe_recipe(recipe):
@@ -169,7 +188,12 @@ def describe_recipe(recipe):
 
 
 def without_later(described):
-    return {name: value for name, value in described.items() if name not in LATER or value != LATER[name]}
+    """Leave out of a description, and of the dicts in it, what is as `LATER` has it."""
+    return {
+        name: without_later(value) if isinstance(value, dict) else value
+        for name, value in described.items()
+        if name not in LATER or value != LATER[name]
+    }
 
 
 @dataclass(frozen=True)

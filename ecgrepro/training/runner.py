@@ -7,6 +7,7 @@ from tqdm import tqdm
 
 from ecgrepro.errors import SettingsError
 from ecgrepro.training.attempt import attempt, is_done, is_ready
+from ecgrepro.training.feasibility import check_all
 from ecgrepro.training.finetune import finetune
 from ecgrepro.training.pretrain import pretrain
 
@@ -51,6 +52,7 @@ def run(
     _check(trials)
     _check_runner(runner, scheduler, workers)
     waiting = [trial for trial in dict.fromkeys(trials) if not is_done(trial, trials, store)]
+    check_all(waiting, workspace)
     # without `disable` the bar follows tqdm's own variable TQDM_DISABLE
     hidden = {} if progress else {"disable": True}
     with tqdm(total=len(waiting), unit="trial", file=sys.stderr, **hidden) as bar:

@@ -4,16 +4,15 @@ import keras
 
 from ecgrepro.errors import DiskError, SettingsError
 from ecgrepro.frames.transforms import make_transform
-from ecgrepro.models.caffe_weights import find_weights, load_caffe_weights
 from ecgrepro.models.catalogue import build
 from ecgrepro.models.resnet1d import HEAD
 from ecgrepro.training import checkpoint
 from ecgrepro.training.device_corpus import records_source
 from ecgrepro.training.feature_cache import cached_features
 from ecgrepro.training.freezing import cost, cut, freeze
+from ecgrepro.training.published_start import is_published, load_published
 from ecgrepro.training.recipe import Stage
 from ecgrepro.training.steps import Steps
-from ecgrepro.training.trial import IMAGENET
 from ecgrepro.training.unfreezing import begin
 from ecgrepro.training.workspace import optimiser
 
@@ -41,22 +40,14 @@ def start_model(trial, store, shape, n_outputs):
         They are of another net.
     """
     model = build_net(trial, shape, n_outputs)
-    if trial.initialisation.startswith(IMAGENET):
-        _load_imagenet(trial, model)
+    if is_published(trial.initialisation):
+        load_published(trial.initialisation, model)
     if trial.parent:
         path = store.weights(*trial.start)
         if not path.exists():
             raise SettingsError(trial, f"weights in {path}", "none", "Run the pre-training trial first.")
         checkpoint.load_extractor(path, model, HEAD, adapt_leads=trial.recipe.adapt_leads)
     return model
-
-
-def _load_imagenet(trial, model):
-    path, expected = find_weights(), trial.initialisation.removeprefix(IMAGENET)
-    found = load_caffe_weights(path, model)["sha1"]
-    if found != expected:
-        fix = "Put the file in place that the trial was described with, or describe it anew."
-        raise SettingsError(path, f"the file with SHA-1 {expected}", found, fix)
 
 
 def stages(trial):

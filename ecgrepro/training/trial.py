@@ -10,13 +10,16 @@ import json
 from dataclasses import asdict, dataclass, field
 
 from ecgrepro.errors import SettingsError
+from ecgrepro.frames.af import PADDING
+from ecgrepro.frames.resample import METHODS
 from ecgrepro.frames.tasks import TASKS
 from ecgrepro.frames.transforms import TRANSFORMS
 from ecgrepro.models.catalogue import MODELS
+from ecgrepro.training.published_start import FORMS, IMAGENET, fits
 from ecgrepro.training.recipe import Adam, FineTuning, Pretraining, Transform, describe_recipe, without_later
 
-#: Beginning of an `initialisation` by the published AlexNet.
-IMAGENET = "imagenet:"
+#: Corpora that a fine-tuning can be of: CinC 2017, and the same with the labels of an earlier revision.
+CINC2017 = ("cinc2017", "cinc2017_v2", "cinc2017_v0")
 #: Version of everything that turns a description into numbers.
 RECIPE = 1
 
@@ -33,12 +36,13 @@ class Trial:
     fold : int
         Test fold; 0 for pre-training, whose test records are its held-out patients'.
     corpora : tuple of (name, fingerprint)
+        Of a fine-tuning one of `CINC2017`.
     model, width, precision
         See `ecgrepro.models`.
     recipe : Pretraining or FineTuning
     initialisation : str
-        ``"random"``; ``"KEY@SHARE"``: the pre-training trial and the share of its pass; or ``"imagenet:SHA1"``: the
-        published AlexNet, by the SHA-1 of the local file (`ecgrepro.models.caffe_weights`).
+        ``"random"``; ``"KEY@SHARE"``: the pre-training trial and the share of its pass; or weights that others have
+        published, by the digest of the local file: see `ecgrepro.training.published_start`.
     freeze_depth : int
         Learnable layers frozen from the input on; negative ones count from the end (-1: all but the head). See
         `ecgrepro.training.freezing`.
@@ -112,8 +116,8 @@ def _demands(trial):
     mode = trial.frozen_batch_normalisation
     yield "frozen_batch_normalisation", mode, " or ".join(modes), mode in modes
     kind, start = trial.transform and trial.transform.kind, trial.initialisation
-    known = start == "random" or _is_share(start) or (start.startswith(IMAGENET) and trial.model == "alexnet")
-    yield "initialisation", start, "random, KEY@SHARE, or imagenet:SHA1 for alexnet", known
+    known = start == "random" or _is_share(start) or fits(start, trial.model, trial.width)
+    yield "initialisation", start, f"random, KEY@SHARE, {FORMS}", known
     yield "model", trial.model, f"one of {', '.join(MODELS)}", trial.model in MODELS
     yield "transform", kind, f"one of {', '.join(TRANSFORMS)}", kind is None or kind in TRANSFORMS
     yield "batch_size", trial.recipe.batch_size, "at least 1", trial.recipe.batch_size >= 1
@@ -142,16 +146,29 @@ def _pretraining_demands(trial, recipe):
     yield "transform", trial.transform, "none in future prediction", shown
     yield "checkpoints", shares, "shares above 0, at most 1", in_range
     yield "held_out", recipe.held_out, "a share between 0 and 1", 0 < recipe.held_out < 1
+    for name in ("length", "frames_per_patient", "held_out_frames", "shuffle_patients"):
+        value = getattr(recipe, name)
+        yield name, value, "a whole number of at least 1", _is_whole(value, 1)
+    size, sample = recipe.patients, recipe.sample
+    sized = size is None or _is_whole(size, 1)
+    yield "patients", size, "a whole number of at least 1, or None for all", sized
+    numbered = _is_whole(sample, 0) and (size is not None or sample == 0)
+    yield "sample", sample, "a whole number from 0, and 0 where `patients` is None", numbered
+
+
+def _is_whole(value, least):
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
 def _fine_tuning_demands(trial, recipe):
     names = [name for name, _ in trial.corpora]
-    yield "corpora", names, "cinc2017", names == ["cinc2017"]
+    yield "corpora", names, f"one of {', '.join(CINC2017)}", len(names) == 1 and names[0] in CINC2017
+    yield from _choices(recipe)
     staged = sum(stage.epochs for stage in recipe.stages) or recipe.epochs
-    yield "select", recipe.select, "macro_f1, loss or last", recipe.select in ("macro_f1", "loss", "last")
     yield "epochs", recipe.epochs, f"{staged}, those of the stages", recipe.epochs == staged
-    plain = (trial.freeze_depth, recipe.optimiser, recipe.patience >= recipe.epochs) == (0, Adam(), True)
-    wanted = "freeze_depth 0, the default optimiser, patience of all epochs: stages have their own"
+    patient = recipe.patience >= recipe.epochs and recipe.stop == "validation_loss"
+    plain = (trial.freeze_depth, recipe.optimiser, patient) == (0, Adam(), True)
+    wanted = "freeze_depth 0, the default optimiser and stop, patience of all epochs: stages have their own"
     yield "stages", len(recipe.stages), wanted, plain or not recipe.stages
     yield "groups", recipe.groups, "(0,) without stages", bool(recipe.stages) or recipe.groups == (0,)
     frozen = trial.freeze_depth != 0 or bool(recipe.stages)
@@ -167,8 +184,26 @@ def _fine_tuning_demands(trial, recipe):
     images = trial.transform is None or "mean" in dict(trial.transform.settings)
     asked = "a `mean` where AlexNet starts from ImageNet (published: caffe_weights.IMAGE_MEAN)"
     yield "transform", trial.transform, asked, images or not trial.initialisation.startswith(IMAGENET)
-    yield "copies", recipe.copies, "near or exact", recipe.copies in ("near", "exact")
+    tied = recipe.ties == "first" or recipe.select != "last"
+    yield "ties", recipe.ties, "first where the last epoch is taken anyway", tied
+    yield "length", recipe.input.length, "a whole number of at least 1", _is_whole(recipe.input.length, 1)
+    yield "folds", recipe.folds, "at least 2", recipe.folds >= 2
+    yield "validation", recipe.validation, "a share between 0 and 1", 0 < recipe.validation < 1
     yield "labels", recipe.labels, "a share above 0, at most 1", 0 < recipe.labels <= 1
     yield "fold", trial.fold, f"0 to {recipe.folds - 1}", 0 <= trial.fold < recipe.folds
     yield "epochs", recipe.epochs, "at least 1", recipe.epochs >= 1
     yield "patience", recipe.patience, "at least 1", recipe.patience >= 1
+
+
+def _choices(recipe):
+    """Rows for the settings of a fine-tuning that are one of some words."""
+    known = {"select": ("macro_f1", "loss", "last"), "copies": ("near", "exact"), "ties": ("first", "last"),
+             "stop": ("validation_loss", "training_accuracy"), "constants": ("all", "training")}  # fmt: skip
+    for name, words in known.items():
+        yield name, getattr(recipe, name), _either(words), getattr(recipe, name) in words
+    for name, words in (("padding", PADDING), ("resampling", METHODS)):
+        yield name, getattr(recipe.input, name), _either(words), getattr(recipe.input, name) in words
+
+
+def _either(words):
+    return f"{', '.join(words[:-1])} or {words[-1]}"

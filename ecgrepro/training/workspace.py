@@ -37,7 +37,7 @@ class Workspace:
         if name not in paths:
             raise InputError(
                 f"corpus {name}", f"one of {', '.join(paths) or 'none'}", "no such corpus",
-                f"Run `ecgrepro data fetch {name}` and `ecgrepro data ingest {name}`, or name the folder.",
+                f"Run `ecgrepro data fetch {name.partition('_v')[0]}` and {_ingest(name)}, or name the folder.",
             )  # fmt: skip
         if name not in self._cache:
             self._cache[name] = Corpus(paths[name])
@@ -47,14 +47,32 @@ class Workspace:
         """(name, fingerprint) of corpora, as a `Trial` holds them."""
         return tuple((name, self.corpus(name).fingerprint) for name in names)
 
+    def published_start(self, name):
+        """The `initialisation` by weights that the class report gives away, None where they are not at hand."""
+        from ecgrepro.models.class_report_weights import is_here
+        from ecgrepro.training.published_start import class_report_start
+
+        return class_report_start(name) if is_here(name) else None
+
     def check(self, trial):
-        """Raise `InputError` unless every corpus of a trial is the one it was described with."""
+        """Raise `InputError` unless every corpus of a trial is the one it was described with, and what it is called."""
         for name, fingerprint in trial.corpora:
+            self._check_revision(name)
             if self.corpus(name).fingerprint != fingerprint:
                 raise InputError(
                     f"corpus {name}", f"content {fingerprint[:12]}", self.corpus(name).fingerprint[:12],
                     "The trial was described for other recordings: describe it again.",
                 )  # fmt: skip
+
+    def _check_revision(self, name):
+        """A corpus named such as ``cinc2017_v2`` must be CinC 2017 with the labels of that revision."""
+        data_set, named, revision = name.partition("_v")
+        manifest = self.corpus(name).manifest
+        expected = f"{data_set} with labels v{revision}"
+        found = f"{manifest['data_set']} with labels {manifest['options'].get('labels')}"
+        if named and found != expected:
+            fix = f"Put another folder in its place: {_ingest(name)}."
+            raise InputError(f"corpus {name}", expected, found, fix)
 
     def streams(self, names, fs, kind="beats"):
         """Single-lead streams of corpora at one sampling rate, with annotations of one kind; see `Streams`."""
@@ -65,8 +83,15 @@ class Workspace:
         return prepare_corpus(self.corpus(name), how, self.work / "prepared", progress=False)
 
     def inputs_key(self, trial):
-        """Names the content of a fine-tuning trial's inputs."""
+        """Names the content of a fine-tuning trial's inputs; its recipe has the constants that standardise them."""
         return f"{trial.corpora} {trial.recipe.input}"
+
+
+def _ingest(name):
+    """The command that makes a corpus of a name, which may end with a label revision."""
+    data_set, _, revision = name.partition("_v")
+    options = f" --labels v{revision} --out DATA/{name}" if revision else ""
+    return f"`ecgrepro data ingest {data_set}{options}`"
 
 
 @lru_cache(maxsize=4)

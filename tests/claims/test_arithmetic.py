@@ -3,8 +3,9 @@
 import dataclasses
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
+from scipy import stats
 
 from ecgrepro.claims import ledger
 from ecgrepro.claims.arithmetic import CHECKS, RESNET18_1D, judge, resnet18_parameters, run_check
@@ -23,14 +24,15 @@ def alter(claim, published=None, **inputs):
 
 def shifted(published):
     if isinstance(published, dict):
-        return {part: value * 1.9 for part, value in published.items()}
-    return published * 1.9
+        return {part: shifted(value) for part, value in published.items()}
+    return published * 1.9 if published else 100
 
 
-def test_only_the_gain_quoted_for_the_wrong_frame_length_is_contradicted():
+def test_tables_refute_three_sentences_about_them_and_leave_one_open():
     words = {name: run_check(CLAIMS[name]).word for name in ARITHMETIC}
-    assert words.pop("T1F-A-10pctgain-paper") == "contradicted"
-    assert set(words.values()) == {"supported"}
+    refuted = {name for name in words if words[name] == "contradicted"}
+    assert refuted == {"T1F-A-10pctgain-paper", "T1F-A-1pct", "T1F-2d-epochs"}
+    assert {name for name in words if words[name] == "inconclusive"} == {"T1F-1d2d-printed"}
 
 
 @pytest.mark.parametrize("name", ARITHMETIC)
@@ -81,6 +83,83 @@ def test_reduction_of_epochs_is_relative_to_the_random_arm():
     result = run_check(CLAIMS["T1F-epochred"])
     assert result.computed["1pct"] == pytest.approx((11.84, 12.10), abs=0.01)
     assert run_check(alter(CLAIMS["T1F-epochred"], **{"1pct": 57.0})).word == "contradicted"
+
+
+def test_gain_quoted_for_1_percent_is_that_of_10_percent():
+    computed = run_check(CLAIMS["T1F-A-1pct"]).computed
+    assert computed["first_1pct"] == pytest.approx((0.051, 0.053))
+    assert computed["remaining_99pct"] == pytest.approx((0.018, 0.020))
+    claim = CLAIMS["T1F-A-1pct-is-10pct"]
+    assert run_check(claim).word == "supported"
+    assert run_check(alter(claim, **{"first_10pct/treated": 0.754})).word == "contradicted"
+
+
+@given(*[st.floats(0, 0.001, exclude_max=True)] * 3)
+def test_share_of_the_gain_lies_within_its_limits_whatever_the_digits_cut_off(first, second, third):
+    reference, early, full = 0.702 + first, 0.754 + second, 0.773 + third
+    low, high = run_check(CLAIMS["T1F-flat"]).computed["1d"]
+    assert low - 1e-12 <= (early - reference) / (full - reference) <= high + 1e-12
+
+
+def test_gain_that_comes_late_refutes_that_most_comes_early():
+    assert run_check(alter(CLAIMS["T1F-flat"], **{"1d/early": 0.725})).word == "contradicted"
+
+
+def test_hours_of_pretraining_agree_with_the_patients_of_the_program_and_not_of_the_text():
+    claim = CLAIMS["T1F-cost-minutes"]
+    assert run_check(claim).computed["1d"] == pytest.approx((13.5 * 60 / 11, 14.5 * 60 / 11))
+    assert run_check(alter(claim, **{"2d/per_thousand_patients": 9.068})).word == "contradicted"
+
+
+def test_fewer_epochs_at_the_smallest_and_largest_size_refute_that_none_were_saved():
+    claim = CLAIMS["T1F-2d-epochs"]
+    computed = run_check(claim).computed
+    assert {part for part, (low, _) in computed.items() if low > 0} == {"1pct", "88pct"}
+    same = {f"{part}/second": 60.4 for part in computed}
+    assert run_check(alter(claim, **same)).word == "supported"
+
+
+def welch_claim(first, second, level, printed=None):
+    """A claim that two arms, each given as (mean, SD, runs), are the same."""
+    given = {"a/first": first, "a/second": second}
+    inputs = {
+        name: {"value": mean, "std": std, "n": n, "printed": printed}
+        for name, (mean, std, n) in given.items()
+    }
+    comparison = {"rule": "arithmetic", "check": "welch_intervals", "level": level}
+    claim = CLAIMS["T1F-flat-printed"]
+    return dataclasses.replace(claim, published={"a": 0}, inputs=inputs, comparison=comparison)
+
+
+ARMS = st.tuples(st.floats(-1, 1), st.floats(0.01, 1), st.integers(2, 30))
+UNPRINTED = st.tuples(st.floats(0, 0.001), st.floats(0, 0.001))
+
+
+@given(ARMS, ARMS)
+def test_welch_interval_touches_0_at_the_level_of_the_tests_p_value(first, second):
+    p = stats.ttest_ind_from_stats(*first, *second, equal_var=False).pvalue
+    assume(1e-6 < p < 0.999)
+    low, high = run_check(welch_claim(first, second, 1 - p)).computed["a"]
+    assert min(abs(low), abs(high)) < 1e-6
+    assert (low + high) / 2 == pytest.approx(first[0] - second[0], abs=1e-9)
+
+
+@given(ARMS, ARMS, UNPRINTED, UNPRINTED)
+def test_welch_interval_from_cut_off_digits_holds_every_interval_they_stand_for(first, second, third, fourth):
+    cut = run_check(welch_claim(first, second, 0.9, {"digits": 3, "rounding": "truncated"})).computed["a"]
+    exact = [
+        (mean + more[0], std + more[1], n)
+        for (mean, std, n), more in zip((first, second), (third, fourth), strict=True)
+    ]
+    low, high = run_check(welch_claim(*exact, 0.9)).computed["a"]
+    assert cut[0] - 1e-9 <= low <= high <= cut[1] + 1e-9
+
+
+def test_welch_interval_needs_the_printed_spreads():
+    claim = CLAIMS["T1F-flat-printed"]
+    inputs = {name: {**given, "std": None} for name, given in claim.inputs.items()}
+    with pytest.raises(InputError, match="inputs that the check can use"):
+        run_check(dataclasses.replace(claim, inputs=inputs))
 
 
 def test_smaller_segments_would_refute_the_tebibyte():

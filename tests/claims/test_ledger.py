@@ -3,11 +3,25 @@
 import pytest
 
 from ecgrepro.claims import ledger
-from ecgrepro.claims.schema import STUDIES
+from ecgrepro.claims.schema import RUN_METRICS, STUDIES
 from ecgrepro.errors import InputError
 from ecgrepro.evaluation.metrics import METRICS
 
 CLAIMS = {claim.id: claim for claim in ledger.load()}
+CLASSES = ("macro", "N", "A", "O", "noisy")
+#: Ids under which the claims of two studies were collected from the documents.
+COLLECTED = {
+    "spectrogram2d": {
+        *(f"T1F-T4-{size}-{name}" for size in (0, 1, 10, 20, 88) for name in CLASSES),
+        *(f"T1F-T3-{size}" for size in (0, 1, 10, 20, 88)),
+        *("T1F-1d2d", "T1F-2d-epochs", "T1F-cost", "T1P-H2"),
+    },
+    "pretrain_size": {
+        *(f"T1F-T2-{size}-{name}" for size in (1, 10, 20) for name in CLASSES),
+        *(f"T1F-T1-{size}" for size in (0, 1, 10, 20, 100)),
+        *("T1F-A-1pct", "T1F-H2", "T1F-flat", "T1F-PT-final", "T1D-time", "T1P-H3", "WC-samples"),
+    },
+}
 
 
 def test_level_of_a_pretrained_arm_implies_a_difference_of_the_printed_figures(content, write_ledger):
@@ -45,6 +59,16 @@ def test_inputs_are_resolved_to_the_printed_figures_of_other_claims(content, wri
         "claim": "BEAT",
     }
     assert resolved["reference"] == {"value": 0.7, "printed": {"digits": 1}, "claim": None}
+
+
+def test_input_carries_the_printed_spread_where_it_is_asked_for(content, write_ledger):
+    content["claims"][1]["published_spread"] = {"std": 0.014, "n": 10}
+    inputs = {"first": {"claim": "BEAT", "spread": True}, "second": {"claim": "BEAT"}}
+    content["claims"][0]["comparison"] = {"rule": "arithmetic", "check": "welch_intervals", "inputs": inputs}
+    del content["claims"][1]["implied_difference"]
+    resolved = ledger.load(write_ledger(content))[0].inputs
+    assert (resolved["first"]["std"], resolved["first"]["n"]) == (0.014, 10)
+    assert "std" not in resolved["second"]
 
 
 def spoil_reference(content):
@@ -111,6 +135,14 @@ def test_key_given_twice_is_refused_with_its_line(write_ledger):
         ledger.load(write_ledger("arms: {}\nclaims: []\narms: {}\n"))
 
 
+def test_block_may_be_merged_into_one_that_is_merged_itself_and_overrules_it(content, write_ledger):
+    path = write_ledger(content)
+    blocks = "shared:\n- [&a {margin: 1, note: first}, &b {<<: *a, margin: 2}]\n"
+    path.write_text(blocks + path.read_text().replace("  margin: 0.02\n  p", "  <<: *b\n  p", 1))
+    merged = next(claim for claim in ledger.load(path) if claim.note)
+    assert (merged.margin, merged.note) == (2, "first")
+
+
 def test_text_that_is_no_yaml_is_refused(write_ledger):
     with pytest.raises(InputError, match="a YAML file"):
         ledger.load(write_ledger("claims: [unclosed"))
@@ -127,18 +159,62 @@ def test_packaged_ledger_gives_every_claim_a_reason_to_stand_there():
     assert all(ledger.excluded().values())
 
 
+@pytest.mark.parametrize("study", COLLECTED)
+def test_every_collected_claim_is_a_claim_or_stands_behind_one_or_is_left_out_with_a_reason(study):
+    entered = {name for claim in CLAIMS.values() for name in (claim.id, *claim.derived_from)}
+    assert COLLECTED[study] <= entered | set(ledger.excluded())
+    assert {name for name in COLLECTED[study] & set(CLAIMS) if CLAIMS[name].study != study} == set()
+
+
+def levels():
+    return [c for c in CLAIMS.values() if c.rule == "value" and "initialisation" in c.requires]
+
+
 def test_packaged_ledger_derives_a_difference_for_every_pretrained_level():
-    levels = [
-        c for c in CLAIMS.values() if c.rule == "value" and c.requires.get("initialisation") == "pretrained"
-    ]
-    assert levels
-    for claim in levels:
-        assert CLAIMS[f"{claim.id}-minus-random"].comparison["arms"] == [claim.comparison["arm"], "random"]
+    pretrained = [claim for claim in levels() if claim.requires["initialisation"] == "pretrained"]
+    assert pretrained
+    for claim in pretrained:
+        random = "random_2d" if claim.requires["model"] == "resnet18_2d" else "random"
+        assert CLAIMS[f"{claim.id}-minus-random"].comparison["arms"] == [claim.comparison["arm"], random]
 
 
-def test_packaged_ledger_names_only_metrics_that_can_be_computed():
+def comparisons():
+    """Claims that set arms of the report against each other, other than an arm against its random one."""
+    written = [c for c in CLAIMS.values() if "arms" in c.comparison and not c.id.endswith("-minus-random")]
+    assert {claim.study for claim in written} == set(COLLECTED)
+    return written
+
+
+def test_packaged_comparisons_require_what_their_arms_require_by_themselves():
+    by_arm = {
+        c.comparison["arm"]: c.requires for c in levels() if c.requires["budget"] == "class_report_2024"
+    }
+    for claim in comparisons():
+        arms = [by_arm[arm] for arm in claim.comparison["arms"]]
+        arms = [arm for arm in arms if arm["initialisation"] == "pretrained"] or arms
+        for part, required in claim.requires.items():
+            required = required if isinstance(required, list) else [required]
+            single = [arm[part] if isinstance(arm[part], list) else [arm[part]] for arm in arms]
+            assert set(required) == {value for values in single for value in values}, claim.id
+        assert {len(arm) for arm in arms} == {len(claim.requires)}, claim.id
+
+
+def test_packaged_comparisons_publish_the_difference_of_the_printed_figures():
+    for claim in comparisons():
+        printed = {
+            CLAIMS[name].comparison["arm"]: CLAIMS[name].published
+            for name in claim.derived_from
+            if name in CLAIMS and CLAIMS[name].rule == "value"
+        }
+        first, *_, last = (printed.get(arm) for arm in claim.comparison["arms"])
+        change = last - first if claim.rule == "trend" else first - last
+        assert claim.published == round(change, claim.printed["digits"]), claim.id
+
+
+def test_packaged_ledger_names_only_metrics_that_can_be_computed_or_read_from_a_run():
     named = {claim.comparison["metric"] for claim in CLAIMS.values() if "metric" in claim.comparison}
-    assert named <= set(METRICS)
+    assert named <= {*METRICS, *RUN_METRICS}
+    assert not set(METRICS) & set(RUN_METRICS)
 
 
 def test_every_claim_that_needs_a_run_says_what_the_run_requires():

@@ -2,6 +2,8 @@
 
 import dataclasses
 import hashlib
+import json
+from pathlib import Path
 
 import pytest
 
@@ -48,6 +50,15 @@ def test_hash_of_a_study_covers_its_claims_alone_in_any_order():
     other = [dataclasses.replace(c, margin=9) if c.study == "data" else c for c in claims]
     assert rules_hash("resnet1d") == rules_hash("resnet1d", tuple(reversed(other)))
     assert rules_hash("data") != rules_hash("data", other)
+
+
+def test_rules_that_committed_trials_were_run_under_still_hold():
+    folder = Path(__file__).parents[2] / "results"
+    stored = [json.loads(path.read_text()).get("rules") or {} for path in folder.glob("*/*/*/run.json")]
+    assert any(stored)
+    for rules in {json.dumps(rules, sort_keys=True) for rules in stored}:
+        changes = changed_after_run(json.loads(rules))
+        assert set(changes.values()) <= {"rule added after run"}, changes
 
 
 def test_changed_withdrawn_and_added_rules_are_told_apart(make_claim):

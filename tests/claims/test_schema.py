@@ -47,6 +47,7 @@ def test_missing_field_is_named(content, key):
         (("comparison", "metric"), "f1", "metric.*'f1'"),
         (("comparison",), "value", "rule.*None"),
         (("comparison",), {"rule": "arithmetic", "check": "astrology"}, "check.*astrology"),
+        (("comparison",), {"rule": "arithmetic", "check": "totals", "level": 95}, "level.*between 0 and 1"),
     ],
 )
 def test_impossible_field_is_named(content, path, value, message):

@@ -53,6 +53,16 @@ def test_claim_not_run_says_what_is_missing_and_which_command_supplies_it():
     assert row(rows, "DA-17v-v1")["command"] == ""
 
 
+def test_claims_of_the_class_report_say_what_supplies_them():
+    rows = claims_table()
+    found = row(rows, "T1F-T4-88-macro-minus-random")
+    assert found["missing"] == "real data: cinc2017, icentia11k; label revision v2; budget class_report_2024"
+    assert found["command"] == "ecgrepro run spectrogram2d --scale paper"
+    assert row(rows, "T1F-H2-trend")["command"] == "ecgrepro run pretrain_size --scale paper"
+    assert "pretrain_size" in row(rows, "T1F-1d2d-0")["command"]
+    assert "; machine V100" in row(rows, "T1D-time-pretraining")["missing"]
+
+
 def test_replaced_part_is_what_a_level_claim_is_missing():
     estimate = dataclasses.replace(ESTIMATE, value=0.73)
     found = row(claims_table({"WC-T1-none-macro": estimate}), "WC-T1-none-macro")

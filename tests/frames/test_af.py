@@ -8,9 +8,16 @@ import pytest
 from ecgrepro.corpora import ingest as ingest_module
 from ecgrepro.corpora.cinc2017 import CLASSES
 from ecgrepro.corpora.corpus import Corpus
-from ecgrepro.errors import DiskError, InputError
+from ecgrepro.errors import DiskError, InputError, SettingsError
 from ecgrepro.frames import af
-from ecgrepro.frames.af import AfInput, class_indices, prepare, prepare_corpus, recording_groups
+from ecgrepro.frames.af import (
+    AfInput,
+    class_indices,
+    prepare,
+    prepare_corpus,
+    recording_groups,
+    standardising_constants,
+)
 from ecgrepro.frames.resample import resample
 
 
@@ -22,6 +29,7 @@ def corpus(corpora):
 def test_the_defaults_are_the_published_values():
     how = AfInput()
     assert (how.fs, how.length, how.mean, how.deviation) == (250.0, 16_384, 0.0075, 0.2373)
+    assert (how.resampling, how.padding) == ("polyphase", "left")
 
 
 def test_a_short_recording_is_padded_with_zeros_on_the_left():
@@ -33,17 +41,30 @@ def test_a_short_recording_is_padded_with_zeros_on_the_left():
     np.testing.assert_allclose(found[-7500:], expected, rtol=1e-6)
 
 
-def test_of_a_long_recording_the_last_samples_are_kept():
+def test_a_short_recording_may_be_padded_on_the_right_instead():
+    values = np.random.default_rng(0).normal(0.2, 0.3, 9000)
+    left, right = (prepare(values, 300.0, AfInput(padding=side)) for side in ("left", "right"))
+    np.testing.assert_array_equal(right[:7500], left[-7500:])
+    assert (right[7500:] == 0).all()
+
+
+def test_another_side_is_refused():
+    with pytest.raises(SettingsError, match="padding: expected left or right; got 'both'"):
+        prepare(np.zeros(10), 300.0, AfInput(padding="both"))
+
+
+@pytest.mark.parametrize("padding", ["left", "right"])
+def test_of_a_long_recording_the_last_samples_are_kept(padding):
     values = np.random.default_rng(1).normal(size=300 * 70)
-    found = prepare(values, 300.0, AfInput())
+    found = prepare(values, 300.0, AfInput(padding=padding))
     np.testing.assert_allclose(found, resample((values - 0.0075) / 0.2373, 300, 250)[-16_384:], rtol=1e-6)
 
 
-def test_a_recording_of_exactly_the_length_is_neither_padded_nor_cut():
+@pytest.mark.parametrize("padding", ["left", "right"])
+def test_a_recording_of_exactly_the_length_is_neither_padded_nor_cut(padding):
     values = np.random.default_rng(2).normal(size=64)
-    np.testing.assert_allclose(
-        prepare(values, 250.0, AfInput(length=64, mean=0.0, deviation=1.0)), values, rtol=1e-6
-    )
+    how = AfInput(length=64, mean=0.0, deviation=1.0, padding=padding)
+    np.testing.assert_allclose(prepare(values, 250.0, how), values, rtol=1e-6)
 
 
 def test_the_constants_are_millivolts():
@@ -80,8 +101,27 @@ def test_what_was_prepared_is_not_prepared_again(corpus, tmp_path, monkeypatch):
         again, _ = prepare_corpus(corpus, how, tmp_path / "cache", progress=False)
     np.testing.assert_array_equal(first, again)
     assert len(list((tmp_path / "cache").iterdir())) == 1
-    prepare_corpus(corpus, AfInput(fs=50.0, length=129), tmp_path / "cache", progress=False)
-    assert len(list((tmp_path / "cache").iterdir())) == 2
+    for other in (AfInput(fs=50.0, length=129), AfInput(fs=50.0, length=128, padding="right")):
+        prepare_corpus(corpus, other, tmp_path / "cache", progress=False)
+    assert len(list((tmp_path / "cache").iterdir())) == 3
+
+
+def test_without_a_folder_the_same_is_prepared_in_memory(corpus, tmp_path):
+    how = AfInput(fs=50.0, length=128)
+    kept, labels = prepare_corpus(corpus, how, tmp_path, progress=False)
+    inputs, same_labels = prepare_corpus(corpus, how, None, progress=False)
+    assert (type(inputs), inputs.dtype) == (np.ndarray, np.float32)
+    np.testing.assert_array_equal(inputs, kept)
+    np.testing.assert_array_equal(same_labels, labels)
+
+
+def test_constants_are_those_of_all_samples_of_the_records_asked_for(corpus):
+    chosen = [3, 17, 60, 61]
+    values = np.concatenate([corpus.millivolts(i)[:, 0] for i in chosen])
+    mean, deviation = standardising_constants(corpus, chosen)
+    np.testing.assert_allclose([mean, deviation], [values.mean(), values.std()], rtol=1e-9, atol=1e-12)
+    assert standardising_constants(corpus, chosen[::-1]) == (mean, deviation)
+    assert standardising_constants(corpus, [3, 17, 60]) != (mean, deviation)
 
 
 def test_an_interrupted_preparation_leaves_nothing(corpus, tmp_path, monkeypatch):

@@ -5,6 +5,8 @@ from scipy import signal as scipy_signal
 
 from ecgrepro.errors import SettingsError
 from ecgrepro.frames.stft import STFT
+from ecgrepro.frames.transforms import make_transform
+from ecgrepro.training.recipe import Transform
 
 RNG = np.random.default_rng(0)
 
@@ -19,7 +21,16 @@ def by_scipy(signals, window, hop):
 
 @pytest.mark.parametrize(
     ("window", "hop", "length"),
-    [(256, 32, 1024), (256, 64, 1024), (64, 32, 1000), (128, 128, 777), (512, 32, 300)],
+    [
+        (256, 32, 1024),
+        (256, 64, 1024),
+        (64, 32, 1000),
+        (128, 128, 777),
+        (512, 32, 300),
+        (32, 16, 1000),
+        (32, 32, 333),
+        (32, 1, 64),
+    ],
 )
 def test_it_equals_scipy_to_2e_6_of_the_largest_magnitude(window, hop, length):
     signals = RNG.normal(size=(3, length)).astype("float32")
@@ -31,7 +42,7 @@ def test_it_equals_scipy_to_2e_6_of_the_largest_magnitude(window, hop, length):
 @pytest.mark.parametrize(
     ("settings", "length", "expected"),
     [({}, 4096, (128, 128, 1)), ({}, 16_384, (128, 512, 1)), ({"hop": 64, "bins": 32}, 4096, (32, 64, 1)),
-     ({"window": 64}, 1000, (32, 31, 1))],
+     ({"window": 64}, 1000, (32, 31, 1)), ({"window": 32, "hop": 16}, 2048, (16, 128, 1))],
 )  # fmt: skip
 def test_images_have_the_published_shapes(settings, length, expected):
     assert STFT(**settings).compute_output_shape((None, length, 1)) == (None, *expected)
@@ -40,6 +51,24 @@ def test_images_have_the_published_shapes(settings, length, expected):
 def test_the_image_has_the_shape_it_announces():
     layer, signals = STFT(hop=64, bins=32), np.zeros((2, 1000, 3), "float32")
     assert layer(signals).shape == layer.compute_output_shape(signals.shape) == (2, 32, 15, 3)
+
+
+def test_a_trial_may_ask_for_a_window_of_32():
+    asked = Transform("stft", (("hop", 16), ("window", 32)))
+    layer = make_transform(asked.kind, **dict(asked.settings))
+    assert layer(np.zeros((2, 2048, 1), "float32")).shape == (2, 16, 128, 1)
+
+
+def test_half_the_window_at_half_the_rate_shows_the_same_frequencies_at_the_same_times():
+    def chirp(fs):
+        time = np.arange(int(4 * fs)) / fs
+        return np.sin(2 * np.pi * (5 + 4 * time) * time).astype("float32")[None, :, None]
+
+    fast, slow = STFT(window=64, hop=32)(chirp(250)), STFT(window=32, hop=16)(chirp(125))
+    assert fast.shape == (1, 32, 31, 1)
+    assert slow.shape == (1, 16, 31, 1)
+    # twice the samples, twice the magnitude; the window's lobes reach beyond half the slower rate
+    np.testing.assert_allclose(2 * slow[:, :12], fast[:, :12], atol=0.02 * np.max(fast))
 
 
 def test_rows_are_frequencies_ascending_from_bin_1():
@@ -97,7 +126,9 @@ def test_gradients_reach_the_signal_and_stay_finite_over_padding(scale):
 
 @pytest.mark.parametrize(
     ("settings", "named"),
-    [({"window": 100}, "window: expected one of"), ({"hop": 48}, "hop: expected a divisor"),
+    [({"window": 100}, "window: expected one of"), ({"window": 16}, "window: expected one of"),
+     ({"window": 32, "hop": 64}, "hop: expected a divisor"), ({"window": 32, "bins": 17}, "bins: expected 1 to 16"),
+     ({"hop": 48}, "hop: expected a divisor"),
      ({"hop": 0}, "hop: expected"), ({"hop": 512}, "hop: expected"), ({"bins": 0}, "bins: expected 1 to 128"),
      ({"bins": 129}, "bins: expected"), ({"magnitude": "dB"}, "magnitude: expected one of"),
      ({"floor": 0}, "floor: expected")],

@@ -26,7 +26,10 @@ SMALL = {
     "resnet18": (256, 1),
     "resnet34": (256, 1),
     "resnet50": (256, 1),
+    "resnet18_preactivation": (256, 1),
+    "resnet18_masked": (256, 1),
     "resnet18_2d": (64, 64, 1),
+    "resnet18_2d_matched": (64, 64, 1),
     "alexnet": (99, 99, 3),
     "xresnet1d50": (100, 12),  # 50, 25, 25, 13, 7, 4: odd lengths at the strides
     "xresnet1d101": (100, 12),
@@ -126,16 +129,17 @@ def small_harness(name):
 
 def small_cases():
     """List the cases that `step` takes, one for each model of the catalogue."""
-    return [{"name": name, "shape": SMALL[name], "outputs": SMALL_OUTPUTS, "width": SMALL_WIDTH, "eager": True}
-            for name in MODELS]  # fmt: skip
+    return [{"name": name, "shape": SMALL[name], "outputs": SMALL_OUTPUTS, "width": SMALL_WIDTH, "eager": True,
+             "padded": "masked" in name} for name in MODELS]  # fmt: skip
 
 
-def step(name, shape, outputs, width, batch=16, eager=False):
+def step(name, shape, outputs, width, batch=16, eager=False, padded=False):
     """Take one optimiser step; everything that goes in depends on the arguments alone, not on the backend.
 
     Weights are drawn anew, dropout is off. The optimiser is Adam with epsilon 1: with Keras' 1e-7 its first step is the
     sign of the gradient, and where that is zero but for rounding the sign is anybody's. `eager` saves TensorFlow from
-    tracing a graph for a single step; JAX is always compiled.
+    tracing a graph for a single step; JAX is always compiled. `padded` inputs begin with zeros: none in the first, half
+    of the last.
 
     Returns
     -------
@@ -148,6 +152,8 @@ def step(name, shape, outputs, width, batch=16, eager=False):
     before = _weights(model)
     rng = np.random.default_rng(2)
     inputs, labels = rng.normal(size=(batch, *shape)).astype("float32"), rng.integers(outputs, size=batch)
+    for row, zeros in enumerate(np.linspace(0, shape[0] // 2 * padded, batch, dtype=int)):
+        inputs[row, :zeros] = 0
     on_jax = keras.backend.backend() == "jax"
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     optimiser = keras.optimizers.Adam(10.0, epsilon=1.0)

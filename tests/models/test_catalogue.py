@@ -7,13 +7,16 @@ import pytest
 
 from ecgrepro.claims import ledger
 from ecgrepro.errors import SettingsError
-from ecgrepro.models.catalogue import MODELS, build, catalogue
+from ecgrepro.models.catalogue import MODELS, build, catalogue, matched_width
 
 NAMES = (
     "resnet18",
     "resnet34",
     "resnet50",
+    "resnet18_preactivation",
+    "resnet18_masked",
     "resnet18_2d",
+    "resnet18_2d_matched",
     "alexnet",
     "xresnet1d50",
     "xresnet1d101",
@@ -32,7 +35,7 @@ def of(rows, name, layers=False):
     return [row for row in rows if row["name"] == name and bool(row["layer"]) == layers]
 
 
-def test_the_models_are_the_documents():
+def test_the_models_are_the_documents_and_their_controls():
     assert tuple(MODELS) == NAMES
 
 
@@ -56,6 +59,17 @@ def test_the_published_counts_of_the_resnets_are_listed(rows):
 def test_the_ledger_judges_the_same_numbers(rows):
     claims = {claim.id: claim for claim in ledger.load()}
     assert set(claims["T1F-params"].published.values()) <= {row["published"] for row in rows}
+
+
+def test_controls_are_listed_without_published_counts_for_the_recordings_of_the_task(rows):
+    masked, published = of(rows, "resnet18_masked"), of(rows, "resnet18")[1]
+    assert [row["published"] for row in masked] == [None]
+    for part in ("outputs", "input", "parameters", "flops"):
+        assert masked[0][part] == published[part]
+    assert of(rows, "resnet18_preactivation")[0]["flops"] == published["flops"]
+    image, report = of(rows, "resnet18_2d_matched"), of(rows, "resnet18_2d")[1]
+    assert [row["published"] for row in image] == [None]
+    assert (image[0]["input"], image[0]["flops"]) == (report["input"], report["flops"])
 
 
 def test_alexnet_is_listed_layer_by_layer(rows):
@@ -87,8 +101,41 @@ def test_a_signal_is_a_length_or_a_shape():
     assert build("resnet18", 256, 4, width=1 / 64, n_leads=2).input_shape == (None, 256, 2)
 
 
-def test_the_depth_follows_from_the_name():
-    assert [build(name, 256, 4, width=1 / 64).name for name in NAMES[:3]] == list(NAMES[:3])
+def test_settings_follow_from_the_name():
+    assert [build(name, 256, 4, width=1 / 64).name for name in NAMES[:5]] == list(NAMES[:5])
+    images = [name for name in NAMES if name.startswith("resnet18_2d")]
+    assert [build(name, (64, 64, 1), 4, width=1 / 64).name for name in images] == images
+
+
+def counted(dimensions, stem, kernels, filters):
+    """Parameters of an extractor of ResNet-18 without biases, by its layer table; `filters` are the stem's."""
+    convolution = lambda kernel, inside, outside: kernel**dimensions * inside * outside + 4 * outside  # noqa: E731
+    total, inside = convolution(stem, 1, filters), filters
+    for stage, kernel in enumerate(kernels):
+        outside = filters * 2**stage
+        total += convolution(kernel, inside, outside) + 3 * convolution(kernel, outside, outside)
+        total += convolution(1, inside, outside) if stage else 0
+        inside = outside
+    return total
+
+
+@pytest.mark.parametrize("width", [1.0, 0.125, 1 / 64])
+def test_the_matched_width_has_the_nearest_number_of_parameters(width):
+    goal = counted(1, 7, (7, 5, 5, 3), int(64 * width))
+    distance = {filters: abs(counted(2, 7, (3, 3, 3, 3), filters) - goal) for filters in range(1, 65)}
+    assert matched_width(width) * 64 == min(distance, key=distance.get)
+
+
+def test_the_published_2d_net_is_more_than_twice_as_large_and_the_matched_one_within_a_few_per_cent():
+    one = build("resnet18", None, 0).count_params()
+    assert build("resnet18_2d_matched", (64, 64, 1), 0).count_params() > 2 * one
+    matched = build("resnet18_2d_matched", (64, 64, 1), 0, width=matched_width(1.0)).count_params()
+    assert matched == pytest.approx(one, rel=0.05)
+
+
+def test_a_width_without_whole_filters_cannot_be_matched():
+    with pytest.raises(SettingsError, match="width: expected 64"):
+        matched_width(0.3)
 
 
 def test_an_image_net_takes_a_signal_through_a_transform():

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from ecgrepro.errors import SettingsError
-from ecgrepro.models.resnet1d import HEAD
+from ecgrepro.models.resnet1d import HEAD, resnet1d
 from ecgrepro.models.resnet2d import resnet2d
 from tests.models.harness import small_harness
 
@@ -21,8 +21,14 @@ def net():
 
 
 @pytest.fixture(scope="module")
-def harness():
-    return small_harness("resnet18_2d")
+def matched():
+    """The net matched to the 1-D net, at full width; its weights are never changed."""
+    return resnet2d((64, 64, 1), 5, matched=True)
+
+
+@pytest.fixture(scope="module", params=["resnet18_2d", "resnet18_2d_matched"])
+def harness(request):
+    return small_harness(request.param)
 
 
 class Frames(keras.layers.Layer):
@@ -77,6 +83,31 @@ def test_every_convolution_is_normalised_with_keras_defaults(net):
     )
 
 
+def test_matched_layers_have_the_settings_of_the_1d_net(matched):
+    reference = {layer.name: layer for layer in resnet1d(64, 5).layers}
+    for layer in matched.layers:
+        other = reference.get(layer.name)
+        if isinstance(layer, keras.layers.Conv2D):
+            assert layer.use_bias is other.use_bias is False
+            assert layer.filters == other.filters
+            start, expected = layer.kernel_initializer.get_config(), other.kernel_initializer.get_config()
+            assert start | {"seed": None} == expected | {"seed": None}
+        elif isinstance(layer, keras.layers.BatchNormalization):
+            assert (layer.momentum, layer.epsilon) == (other.momentum, other.epsilon) == (0.9, 1e-5)
+
+
+def test_matched_layers_have_the_names_of_both_nets(net, matched):
+    with_weights = [[layer.name for layer in one.layers if layer.weights] for one in (net, matched)]
+    assert with_weights[0] == with_weights[1]
+    assert set(with_weights[1]) == {layer.name for layer in resnet1d(64, 5).layers if layer.weights}
+    assert (net.name, matched.name) == ("resnet18_2d", "resnet18_2d_matched")
+
+
+def test_matched_parameters_are_the_published_ones_without_the_biases(net, matched):
+    filters = sum(layer.filters for layer in net.layers if isinstance(layer, keras.layers.Conv2D))
+    assert matched.count_params() == 11_187_205 - filters
+
+
 def test_only_blocks_that_change_shape_project_their_shortcut(net):
     found = {layer.name for layer in net.layers if layer.name.endswith("shortcut_conv")}
     assert found == {f"stage{stage}_block1_shortcut_conv" for stage in (2, 3, 4)}
@@ -87,8 +118,8 @@ def plain(x, net):
 
     def conv_bn(x, name, stride=1):
         ours, norm = net.get_layer(f"{name}_conv"), net.get_layer(f"{name}_bn")
-        conv = keras.layers.Conv2D(ours.filters, ours.kernel_size, stride, "same")
-        bn = keras.layers.BatchNormalization()
+        conv = keras.layers.Conv2D(ours.filters, ours.kernel_size, stride, "same", use_bias=ours.use_bias)
+        bn = keras.layers.BatchNormalization(momentum=norm.momentum, epsilon=norm.epsilon)
         for layer, stored, shape in ((conv, ours, x.shape), (bn, norm, (None, None, None, ours.filters))):
             layer.build(shape)
             layer.set_weights(stored.get_weights())
@@ -105,10 +136,12 @@ def plain(x, net):
     return keras.ops.mean(x, axis=(1, 2)) @ kernel + bias
 
 
-@pytest.mark.parametrize("shape", [(64, 96, 1), (67, 49, 1)])
-def test_the_net_equals_its_table_in_plain_layers(shape):
+@pytest.mark.parametrize(
+    ("shape", "matched"), [((64, 96, 1), False), ((67, 49, 1), False), ((64, 64, 1), True)]
+)
+def test_the_net_equals_its_table_in_plain_layers(shape, matched):
     # full width: 64 channels and more are clear of what makes oneDNN's strided 1x1 kernel write past its memory
-    net = resnet2d(shape, 3)
+    net = resnet2d(shape, 3, matched=matched)
     for layer in net.layers:
         if layer.name.endswith("_bn"):
             spread = [RNG.uniform(*limits, part.shape) for limits, part in zip(

@@ -10,7 +10,13 @@ from ecgrepro.training import checkpoint
 RNG = np.random.default_rng(0)
 STEM = "stem_conv/kernel"
 #: How many kernels read the leads.
-READERS = {"resnet18": 1, "xresnet1d50": 1, "inception1d": 3}
+READERS = {
+    "resnet18": 1,
+    "resnet18_preactivation": 1,
+    "resnet18_masked": 1,
+    "xresnet1d50": 1,
+    "inception1d": 3,
+}
 
 
 def nets(name, *leads):

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from ecgrepro.errors import SettingsError
-from ecgrepro.studies import cost_projection, resnet1d
+from ecgrepro.studies import cost_projection, pretrain_size, resnet1d, spectrogram2d
 from ecgrepro.studies.published_runs import (
     MINUTES_PER_1000_PATIENTS,
     PUBLISHED_RUNS,
@@ -13,6 +13,7 @@ from ecgrepro.studies.published_runs import (
     Work,
     published_epochs,
 )
+from ecgrepro.studies.scale import configure
 from tests.training.tiny import FINE_TUNING
 
 SMALL = TrainedNet("resnet18", (512, 1), 5)
@@ -31,9 +32,10 @@ def fake_flops(monkeypatch):
 
 
 def test_a_scale_is_counted_as_its_committed_runs_were(tmp_path):
-    pilot = cost_projection.scale_works(resnet1d, resnet1d.SCALES["pilot"], {1.0: 30.0, 0.1: 20.0})
+    scale = configure(resnet1d.SCALES, "pilot", arms=["random", "beat_2048"], labels=[1.0, 0.1])
+    pilot = cost_projection.scale_works(resnet1d, scale, {1.0: 30.0, 0.1: 20.0})
     by_what = {one.what: one for one in pilot}
-    pretraining = by_what["pre-training, frames of 1,024"]
+    pretraining = by_what["beat pre-training, frames of 1,024"]
     # 112 patients of MIT-BIH and SVDB, 4,096 frames each: what the run record of one says
     assert (pretraining.trials, pretraining.frames) == (5, 5 * 458_752)
     tuned = by_what["fine-tuning, 100% of labels"]
@@ -44,9 +46,28 @@ def test_a_scale_is_counted_as_its_committed_runs_were(tmp_path):
     assert "mean of our committed runs" in tuned.assumption
 
 
+def test_a_net_on_spectrograms_is_counted_by_their_shape():
+    listed = cost_projection.scale_works(spectrogram2d, spectrogram2d.SCALES["paper"], {})
+    # the class report: 128 frequencies, 128 frames in pre-training and 512 in fine-tuning
+    shapes = {one.net.shape for one in listed if one.net.width == 1}
+    assert shapes == {(128, 128, 1), (128, 512, 1)}
+
+
+def test_an_example_of_future_prediction_counts_all_its_frames():
+    scale = configure(resnet1d.SCALES, "pilot", arms=["future"], labels=0.1)
+    one = next(work for work in cost_projection.scale_works(resnet1d, scale, {}) if "future" in work.what)
+    assert one.frames == one.trials * 112 * 512 * 10
+
+
+def test_a_sample_of_patients_is_counted_alone():
+    scale = configure(pretrain_size.SCALES, "pilot", arms=["patients_6_pass"])
+    one = next(w for w in cost_projection.scale_works(pretrain_size, scale, {}) if "pre-training" in w.what)
+    assert one.frames == one.trials * 6 * 4096
+
+
 def test_the_published_pass_over_all_patients_is_that_of_the_paper():
     paper = cost_projection.scale_works(resnet1d, resnet1d.SCALES["paper"], {})
-    first = next(one for one in paper if one.what == "pre-training, frames of 2,048")
+    first = next(one for one in paper if one.what == "beat pre-training, frames of 2,048")
     assert first.frames / first.trials == 0.95 * 11_000 * 4_096  # 42.8 million
 
 

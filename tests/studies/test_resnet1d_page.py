@@ -1,5 +1,6 @@
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 
 from ecgrepro.evaluation import metrics
@@ -11,7 +12,7 @@ from ecgrepro.studies.scale import configure
 from ecgrepro.training.store import read_results
 from tests.studies import fabricated
 
-PILOT = configure(SCALES, "pilot", seeds=3)
+PILOT = configure(SCALES, "pilot", seeds=3, arms=["random", "beat_2048"], labels=[1.0, 0.1])
 
 
 @pytest.fixture(scope="module")
@@ -37,12 +38,50 @@ def test_arms_and_shares_come_in_reading_order(found):
     assert len(page.tuned(found)) == 12
 
 
-def test_a_design_is_complete_with_every_arm_seed_and_share(found):
-    assert page.is_complete(found, PILOT)
-    assert not page.is_complete(found[:-1], PILOT) or found[-1]["trial"]["stage"] == "pretraining"
-    assert not page.is_complete([r for r in found if r["trial"]["seed"] != 2], PILOT)
-    assert not page.is_complete(found, SCALES["pilot"])
-    assert not page.is_complete([], PILOT)
+def test_arms_are_chosen_in_the_order_asked_for(found):
+    few = page.of_arms(found, ("beat_2048", "random", "rhythm"), (0.1,))
+    assert [(r["trial"]["arm"], r["trial"]["recipe"]["labels"]) for r in few] == (
+        [("beat_2048", 0.1)] * 3 + [("random", 0.1)] * 3
+    )
+    assert len(page.of_arms(found, ("random",))) == 6
+
+
+def test_the_state_of_a_design_is_told_in_words():
+    state = pd.DataFrame(
+        {"arm": ["random", "beat"], "labels": [1.0, 0.1], "seeds": [5, 5], "finished": [5, 5]}
+    )
+    assert (
+        page.state_sentence(state)
+        == "10 of 10 fine-tuning runs of this design are committed: it is complete."
+    )
+    state.loc[1, "finished"] = 4
+    told = page.state_sentence(state)
+    assert told.startswith("9 of 10")
+    assert "1 of 2 arms are whole" in told
+    assert told.endswith("beat (10%).")
+
+
+def test_arms_without_runs_at_a_share_of_labels_are_left_out(found):
+    few = [r for r in found if (r["trial"]["arm"], r["trial"]["recipe"].get("labels")) != ("beat_2048", 1.0)]
+    assert set(page.score_table(few, ["macro_f1"]).query("labels == 1").arm) == {"random"}
+    assert set(page.difference_table(few).labels) == {0.1}
+    page.draw_scores(few)
+    page.draw_differences(few)
+    page.draw_learning_curves(few)
+
+
+def test_printed_figures_are_set_against_the_random_arm_of_their_table():
+    table = page.printed_table().set_index("first")
+    best = table.loc["WC-T1-beat2048-macro"]
+    assert best.difference == pytest.approx(0.779 - 0.731, abs=0.0011)
+    assert best["t from"] <= best["t to"]
+    assert "T1F-T2-100-macro" in table.index
+
+
+def test_published_effects_are_the_papers_differences():
+    from ecgrepro.claims.table import claims_table
+
+    assert page.published_effects(claims_table())["beat_2048", "random"] == pytest.approx(0.048)
 
 
 def test_scores_are_means_over_seeds_with_intervals(found):
@@ -75,7 +114,9 @@ def test_the_pages_interval_is_the_ledgers(found, tmp_path, monkeypatch):
 
     monkeypatch.setenv("ECGREPRO_HOME", str(tmp_path))
     folder = tmp_path / "results" / "pilot" / "resnet1d"
-    fabricated.commit(folder, fabricated.trials(SCALES["pilot"]), fabricated.gain)
+    two = configure(SCALES, "pilot", arms=["random", "beat_2048"], labels=[1.0])
+    monkeypatch.setitem(SCALES, "pilot", two)
+    fabricated.commit(folder, fabricated.trials(two), fabricated.gain)
     (claim,) = (claim for claim in ledger.load() if claim.id == "WC-T1-beat2048-macro-minus-random")
     made = evidence.estimate(claim, "pilot")
     row = page.difference_table(read_results(folder)).query("labels == 1.0 and metric == 'macro_f1'").iloc[0]

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 from ecgrepro.corpora.cinc2017 import CLASSES
+from ecgrepro.corpora.ingest import ingest
 from ecgrepro.errors import InputError, SettingsError
 from ecgrepro.evaluation import metrics
 from ecgrepro.evaluation.predictions import predicted_classes
+from ecgrepro.frames.af import prepare_corpus, standardising_constants
 from ecgrepro.models.resnet1d import HEAD, resnet1d
 from ecgrepro.training import checkpoint
 from ecgrepro.training import finetune as module
@@ -15,6 +17,7 @@ from ecgrepro.training.finetune import finetune, finished, predict, train_epoch
 from ecgrepro.training.parts import split
 from ecgrepro.training.start import start_model
 from ecgrepro.training.steps import Steps
+from ecgrepro.training.workspace import Workspace
 from tests.training import tiny
 
 INPUT = tiny.FINE_TUNING.input
@@ -76,6 +79,24 @@ def test_training_stops_at_the_cap():
     assert not finished(history(3.0, 2.0), recipe)
 
 
+@pytest.mark.parametrize(
+    ("accuracies", "stops"),
+    [
+        ((0.5,), False),
+        ((0.5, 0.6, 0.55), False),
+        ((0.5, 0.6, 0.55, 0.59), True),
+        ((0.5, 0.6, 0.6, 0.6), True),  # equal is no rise
+        ((0.5, 0.6, 0.55, 0.61), False),
+    ],
+)
+def test_training_may_stop_when_the_training_accuracy_has_not_risen_for_the_patience(accuracies, stops):
+    recipe = replace(tiny.FINE_TUNING, patience=2, epochs=100, stop="training_accuracy")
+    # the loss falls, or rises, all the time: it does not count
+    for sign in (1, -1):
+        rows = [{"val_loss": sign * i, "accuracy": value} for i, value in enumerate(accuracies)]
+        assert finished({"history": rows}, recipe) is stops
+
+
 def scripted(monkeypatch, losses, scores):
     """Make validation return these values, epoch by epoch."""
     rows = iter(zip(losses, scores, strict=True))
@@ -87,7 +108,43 @@ def scripted(monkeypatch, losses, scores):
     monkeypatch.setattr(module, "validate", validate)
 
 
-LOSSES, SCORES = [1.0, 0.7, 0.8, 0.9, 0.95], [0.3, 0.4, 0.6, 0.5, 0.6]
+LOSSES, SCORES = [1.0, 0.7, 0.8, 0.7, 0.95], [0.3, 0.4, 0.6, 0.5, 0.6]
+
+
+def one_layer(*given):
+    """A net that stands in for the real one where the question is which of its states are kept."""
+    import keras
+
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((256, 1))
+    pooled = keras.layers.GlobalAveragePooling1D()(inputs)
+    return keras.Model(inputs, keras.layers.Dense(4, name=HEAD)(pooled))
+
+
+@pytest.fixture
+def states(monkeypatch):
+    """Make the net one layer, and list its variables after every epoch."""
+    found = []
+
+    def spy(path, progress, *, state, best):
+        found.append(state)
+        kept = found[progress["best_epoch"] - 1]
+        assert len(best) == 2
+        assert all((a == b).all() for a, b in zip(best, kept, strict=False))
+
+    monkeypatch.setattr(module, "start_model", one_layer)
+    monkeypatch.setattr(checkpoint, "save", spy)
+    return found
+
+
+def logits_of(state, inputs, labels, positions):
+    net = one_layer()
+    checkpoint.restore_weights(net, state[:2])
+    return predict(Steps(net, HostRecords(inputs[..., None], labels)), positions)
+
+
+def on_test_fold(found):
+    return found["predictions"].query("part == 'test'")[[f"logit_{i}" for i in range(4)]].to_numpy()
 
 
 @pytest.mark.parametrize(
@@ -98,46 +155,148 @@ LOSSES, SCORES = [1.0, 0.7, 0.8, 0.9, 0.95], [0.3, 0.4, 0.6, 0.5, 0.6]
         ({"epochs": 5, "patience": 2}, 4, 3, False),
         ({"epochs": 2, "patience": 2}, 2, 2, True),
         ({"epochs": 4, "patience": 9, "select": "loss"}, 4, 2, True),
+        ({"epochs": 5, "patience": 10, "ties": "last"}, 5, 5, True),
+        ({"epochs": 4, "patience": 9, "select": "loss", "ties": "last"}, 4, 4, True),
     ],
 )
 def test_a_run_says_where_it_stopped_why_and_which_epoch_it_took(
-    workspace, tmp_path, monkeypatch, settings, epochs, best, capped
+    workspace, tmp_path, monkeypatch, states, settings, epochs, best, capped
 ):
-    """The net is a stand-in of one layer: what is tested is which of its states are kept."""
-    import keras
-
-    def build(*given):
-        keras.utils.set_random_seed(0)
-        inputs = keras.Input((256, 1))
-        pooled = keras.layers.GlobalAveragePooling1D()(inputs)
-        return keras.Model(inputs, keras.layers.Dense(4, name=HEAD)(pooled))
-
-    states = []
-
-    def spy(path, progress, *, state, best):
-        states.append(state)
-        kept = states[progress["best_epoch"] - 1]
-        assert len(best) == 2
-        assert all((a == b).all() for a, b in zip(best, kept, strict=False))
-
     scripted(monkeypatch, LOSSES, SCORES)
-    monkeypatch.setattr(module, "start_model", build)
-    monkeypatch.setattr(checkpoint, "save", spy)
     trial, store = tiny.fine_tuning(workspace, **settings), tiny.open_store(tmp_path)
     finetune(trial, store, workspace)
     found = store.results_of(trial.key)
     run = found["run"]
     assert (run["epochs"], run["best_epoch"], run["hit_epoch_cap"]) == (epochs, best, capped)
     assert found["history"].epoch.tolist() == list(range(1, epochs + 1))
+    assert "accuracy" not in found["history"]
     # what was tested is the state of the best epoch
-    net, (inputs, labels) = build(), workspace.af("cinc2017", INPUT)
-    checkpoint.restore_weights(net, states[best - 1][:2])
+    inputs, labels = workspace.af("cinc2017", INPUT)
     test = split(trial, labels, workspace.corpus("cinc2017").groups()).test
-    table = found["predictions"].query("part == 'test'")
-    np.testing.assert_array_equal(
-        table[[f"logit_{i}" for i in range(4)]].to_numpy(),
-        predict(Steps(net, HostRecords(inputs[..., None], labels)), test),
-    )
+    np.testing.assert_array_equal(on_test_fold(found), logits_of(states[best - 1], inputs, labels, test))
+
+
+def test_a_run_may_stop_by_its_accuracy_on_the_training_records(workspace, tmp_path, monkeypatch, states):
+    falling, rising = [1 / epoch for epoch in range(1, 10)], [epoch / 10 for epoch in range(1, 10)]
+    scripted(monkeypatch, falling, rising)  # validation would go on
+    accuracies = iter([0.5, 0.6, 0.6, 0.55])
+    monkeypatch.setattr(module, "accuracy", lambda *given: next(accuracies))
+    trial = tiny.fine_tuning(workspace, stop="training_accuracy", patience=2, epochs=9)
+    store = tiny.open_store(tmp_path)
+    finetune(trial, store, workspace)
+    run = store.results_of(trial.key)["run"]
+    assert (run["epochs"], run["best_epoch"], run["hit_epoch_cap"]) == (4, 4, False)
+
+
+def test_the_training_accuracy_is_that_of_the_net_after_the_epoch(workspace, tmp_path, states):
+    trial, store = tiny.fine_tuning(workspace, stop="training_accuracy", epochs=3), tiny.open_store(tmp_path)
+    lines = []
+    finetune(trial, store, workspace, lines.append)
+    history = store.results_of(trial.key)["history"]
+    inputs, labels = workspace.af("cinc2017", INPUT)
+    train = split(trial, labels, workspace.corpus("cinc2017").groups()).train
+    for epoch, state in enumerate(states):
+        classes = logits_of(state, inputs, labels, train).argmax(axis=1)
+        assert history.accuracy[epoch] == pytest.approx((classes == labels[train]).mean(), abs=1e-6)
+    assert len(states) == len(history) == 3
+    assert lines[0].endswith(f"training accuracy {history.accuracy[0]:.3f}")
+
+
+def test_constants_may_be_those_of_the_training_records(workspace, tmp_path, states):
+    """Inputs are standardised with them, the run record holds them, and no file of this split alone is left."""
+    _, labels = workspace.af("cinc2017", INPUT)
+    before = sorted((workspace.work / "prepared").glob("*"))
+    trial = tiny.fine_tuning(workspace, constants="training", epochs=1, labels=0.5)
+    store, corpus = tiny.open_store(tmp_path), workspace.corpus("cinc2017")
+    finetune(trial, store, workspace)
+    found = store.results_of(trial.key)
+    parts = split(trial, labels, corpus.groups())
+    mean, deviation = standardising_constants(corpus, parts.train)
+    assert found["run"]["standardised_with"] == {"mean": mean, "deviation": deviation}
+    assert found["trial"]["recipe"]["input"]["mean"] == INPUT.mean
+    inputs, _ = prepare_corpus(corpus, replace(INPUT, mean=mean, deviation=deviation), None, progress=False)
+    np.testing.assert_array_equal(on_test_fold(found), logits_of(states[0], inputs, labels, parts.test))
+    assert sorted((workspace.work / "prepared").glob("*")) == before
+
+
+def test_a_trial_may_be_of_an_earlier_label_revision(corpora, workspace, tmp_path, states):
+    corpus = ingest("cinc2017", corpora / "published", tmp_path / "cinc2017_v2", labels="v2", progress=False)
+    place = Workspace((("cinc2017_v2", corpus.path),), tmp_path / "work")
+    trial = replace(tiny.fine_tuning(workspace, epochs=1), corpora=place.fingerprints("cinc2017_v2"))
+    store = tiny.open_store(tmp_path)
+    finetune(trial, store, place)
+    found = store.results_of(trial.key)
+    labels = corpus.index.set_index("record_id").label.loc[found["predictions"].record_id]
+    assert [CLASSES[i] for i in found["predictions"].label] == labels.tolist()
+    assert found["run"]["label_revision"] == "v2"
+    assert (corpus.index.label != workspace.corpus("cinc2017").index.label).any()
+
+
+def test_the_run_record_says_which_labels_it_had(finished):
+    assert finished.results["random"]["run"]["label_revision"] == "v3"
+
+
+def normalised(*given):
+    """A small net whose moving statistics a pass in training mode would move."""
+    import keras
+
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((256, 1))
+    pooled = keras.layers.BatchNormalization()(keras.layers.GlobalAveragePooling1D()(inputs))
+    return keras.Model(inputs, keras.layers.Dense(4, name=HEAD)(pooled))
+
+
+def test_a_run_that_stops_by_accuracy_goes_on_after_a_kill_with_the_same_numbers(
+    workspace, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(module, "start_model", normalised)
+    trial = tiny.fine_tuning(workspace, stop="training_accuracy", constants="training", epochs=3)
+    whole, killed = tiny.open_store(tmp_path / "whole"), tiny.open_store(tmp_path / "killed")
+    finetune(trial, whole, workspace)
+
+    def die(line):
+        raise KeyboardInterrupt
+
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            finetune(trial, killed, workspace, die)
+    finetune(trial, killed, workspace)
+    ours, expected = (store.results_of(trial.key) for store in (killed, whole))
+    assert (ours["run"]["resumed"], expected["run"]["resumed"]) == (2, 0)
+    assert ours["run"]["weights_sha256"] == expected["run"]["weights_sha256"]
+    assert on_test_fold(ours).tobytes() == on_test_fold(expected).tobytes()
+    paths = [store.results / trial.key / "history.csv" for store in (killed, whole)]
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+    assert expected["history"].accuracy.between(0, 1).all()
+
+
+@pytest.fixture(scope="module")
+def probes(workspace, tmp_path_factory):
+    """Trials of the head alone: with and without room for features, and with other constants in the same room."""
+    found = {}
+    folder = tmp_path_factory.mktemp("probes")
+    for name, room, constants in (
+        ("cached", 1 << 24, "all"),
+        ("uncached", 0, "all"),
+        ("other", 1 << 24, "training"),
+    ):
+        place = Workspace(workspace.corpora, folder / str(room), feature_memory=room, feature_disk=room)
+        trial = tiny.fine_tuning(workspace, stop="training_accuracy", epochs=1, constants=constants)
+        store, trial = tiny.open_store(folder / name), replace(trial, freeze_depth=-1)
+        finetune(trial, store, place)
+        found[name] = store.results_of(trial.key) | {"features": len(list(place.work.glob("features/*.npy")))}
+    return found
+
+
+def test_the_training_accuracy_of_cached_features_is_that_of_the_whole_net(probes):
+    ours, expected = probes["cached"], probes["uncached"]
+    assert (ours["run"]["cached_features"], expected["run"]["cached_features"]) == (True, False)
+    np.testing.assert_allclose(ours["history"].accuracy, expected["history"].accuracy, atol=0.02)
+
+
+def test_features_of_frozen_layers_are_told_apart_by_the_constants(probes):
+    assert [probes[name]["features"] for name in ("cached", "uncached", "other")] == [1, 0, 2]
+    assert np.abs(on_test_fold(probes["other"]) - on_test_fold(probes["cached"])).max() > 1e-4
 
 
 def test_results_hold_validation_and_test_records_of_the_split(finished, workspace, data):

@@ -1,3 +1,4 @@
+import hashlib
 import math
 
 import numpy as np
@@ -5,10 +6,12 @@ import pytest
 
 from ecgrepro.errors import SettingsError
 from ecgrepro.frames.beat import BeatTask
+from ecgrepro.training import pretrain as module
 from ecgrepro.training.pretrain import pretrain, samplers
 from ecgrepro.training.recipe import FuturePrediction
-from ecgrepro.training.runner import run
-from tests.training import tiny
+from ecgrepro.training.runner import RUN, run
+from ecgrepro.training.start import start_model
+from tests.training import children, tiny
 
 
 def test_no_held_out_patient_gives_a_training_frame(workspace):
@@ -78,7 +81,12 @@ def test_shares_that_fall_on_one_step_are_both_kept(finished):
     [
         ({"batch_size": 1000}, "batch_size: expected at most the frames of one pass; got 1000 of 640"),
         ({"held_out_frames": 8}, "batch_size: expected at most the frames of one pass; got 16 of 8"),
-        ({"length": 10**6}, "frame length: expected a recording longer than a frame"),
+        ({"length": 10**6}, "length: expected a recording longer than 1000000 samples; got 1000000, longest"),
+        ({"patients": 6}, "patients: expected 1 to 5, those not held out; got 6"),
+        (
+            {"patients": 2, "sample": 2},
+            "sample: expected 0 to 1: 5 patients make 2 disjoint samples of 2; got 2",
+        ),
         ({"task": "rhytm"}, "task: expected one of beat, rhythm, heart_rate, future"),
     ],
 )
@@ -117,3 +125,56 @@ def test_every_task_trains_and_hands_its_extractor_on(tasks, task, classes):
 def test_future_prediction_finds_the_next_frame_at_random_places(tasks):
     labels = tasks["future"][0]["predictions"].label
     assert 0.2 < labels.mean() < 0.8
+
+
+@pytest.fixture(scope="module")
+def sampled(workspace, tmp_path_factory):
+    """A pre-training on a sample of two patients that keeps early weights, and what stems from these."""
+    store = tiny.open_store(tmp_path_factory.mktemp("sampled"))
+    parent = tiny.pretraining(workspace, patients=2, sample=1, checkpoints=(0.06, 0.12, 1.0))
+    heirs = [tiny.fine_tuning(workspace, parent=parent, share=share) for share in parent.recipe.checkpoints]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(RUN, "fine-tuning", children.pretend)
+        run([parent, *heirs], store, workspace, progress=False)
+    return store, parent, heirs
+
+
+def test_a_sample_is_trained_on_and_named_in_the_run_record(sampled, workspace):
+    store, parent, _ = sampled
+    found = store.results_of(parent.key)["run"]
+    train, held_out = samplers(parent, workspace)
+    assert found["patients"] == len(train.patients) == 2
+    assert found["sampled_patients"] == train.patients
+    assert found["held_out_patients"] == held_out.patients
+    assert found["frames"] == 2 * parent.recipe.frames_per_patient
+    assert not set(train.patients) & set(held_out.patients)
+
+
+def test_of_a_large_sample_the_run_record_holds_a_hash(workspace, monkeypatch):
+    monkeypatch.setattr(module, "NAMED", 2)
+    trial = tiny.pretraining(workspace, patients=3)
+    assert module._sampled(trial, ["a", "b"]) == {"sampled_patients": ["a", "b"]}
+    expected = hashlib.sha256(b"a\nb\nc").hexdigest()
+    assert module._sampled(trial, ["a", "b", "c"]) == {"sampled_patients_sha256": expected}
+    assert module._sampled(tiny.pretraining(workspace), ["a", "b", "c"]) == {}
+
+
+def test_seeds_share_the_people_of_a_sample_and_not_their_frames(workspace):
+    (first, held), (second, same_held) = (
+        samplers(tiny.pretraining(workspace, seed=seed, patients=3), workspace) for seed in (0, 1)
+    )
+    assert (first.patients, held.patients) == (second.patients, same_held.patients)
+    assert (first.places(0)[1] != second.places(0)[1]).any()
+
+
+def test_early_weights_are_kept_and_can_be_started_from(sampled):
+    store, parent, heirs = sampled
+    kept = [dict(np.load(store.weights(parent.key, share))) for share in parent.recipe.checkpoints]
+    for earlier, later in zip(kept, kept[1:], strict=False):
+        assert any((earlier[name] != later[name]).any() for name in later)
+    for heir, weights in zip(heirs, kept, strict=True):
+        assert store.has(heir)
+        net = start_model(heir, store, (256, 1), 4)
+        for layer in net.layers[:-1]:
+            for variable in layer.variables:
+                np.testing.assert_array_equal(variable, weights[f"{layer.name}/{variable.name}"])

@@ -6,12 +6,15 @@ import numpy as np
 import pytest
 
 from ecgrepro.errors import SettingsError
+from ecgrepro.models.class_report_weights import START_POINTS
 from ecgrepro.training import start as module
 from ecgrepro.training.finetune import finetune
 from ecgrepro.training.freezing import learnable_layers
+from ecgrepro.training.published_start import class_report_start
 from ecgrepro.training.recipe import Stage, Transform
 from ecgrepro.training.start import begin_stage, build_net, make_steps, stages
 from ecgrepro.training.workspace import Workspace
+from tests.models.test_tensorflow_checkpoint import Net1D, sequential
 from tests.training import tiny
 
 SPECTROGRAM = Transform("stft", (("hop", 8), ("window", 64)))
@@ -166,3 +169,22 @@ def test_the_published_alexnet_is_found_by_the_sha1_of_its_file(workspace, tmp_p
     )
     with pytest.raises(SettingsError, match=r"alexnet\.npz: expected the file with SHA-1 beef; got "):
         module.start_model(imagenet(workspace, "beef"), None, (67, 67, 3), 4)
+
+
+def test_a_trial_starts_from_the_class_reports_weights_and_trains(workspace, tmp_path, monkeypatch):
+    monkeypatch.setenv("ECGREPRO_HOME", str(tmp_path))
+    monkeypatch.setitem(START_POINTS, "resnet1d_20", replace(START_POINTS["resnet1d_20"], width=0.25))
+    folder = tmp_path / "_work" / "published" / "class_report" / "resnet1d_pretrained_20_percent"
+    folder.mkdir(parents=True)
+    net = Net1D()
+    sequential(net).write(str(folder / "model.weights"))
+    start = class_report_start("resnet1d_20")
+    trial = replace(tiny.fine_tuning(workspace, epochs=1), width=0.25, initialisation=start)
+    trial.check()
+    model = module.start_model(trial, None, (256, 1), 4)
+    np.testing.assert_array_equal(model.get_layer("stem_conv").get_weights()[0], net.conv1.kernel.numpy())
+    store = tiny.open_store(tmp_path)
+    finetune(trial, store, workspace)
+    assert store.results_of(trial.key)["trial"]["initialisation"] == start
+    with pytest.raises(SettingsError, match="initialisation: expected random, KEY@SHARE, imagenet:SHA1"):
+        replace(trial, width=0.5).check()

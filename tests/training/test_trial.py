@@ -1,12 +1,22 @@
 import hashlib
 import json
 from dataclasses import FrozenInstanceError, asdict, fields, replace
+from pathlib import Path
 
 import pytest
 
 from ecgrepro.errors import SettingsError
 from ecgrepro.frames.af import AfInput
-from ecgrepro.training.recipe import Adam, FineTuning, FuturePrediction, Pretraining, Stage, Transform
+from ecgrepro.training.recipe import (
+    LATER,
+    Adam,
+    FineTuning,
+    FuturePrediction,
+    Pretraining,
+    Stage,
+    Transform,
+    describe_recipe,
+)
 from ecgrepro.training.trial import RECIPE, Trial
 
 COMMON = {"study": "resnet1d", "scale": "pilot", "seed": 3, "model": "resnet18", "width": 0.125}
@@ -27,6 +37,51 @@ def test_a_described_trial_has_its_key_for_ever():
     assert replace(TUNED, recipe=replace(TUNED.recipe, copies="exact")).key == "5ed60fcd85685a79"
     assert TUNED.key == "5c97cfc25e2c6a7d"
     assert TRAINED.key == "3d25e494f23765cb"
+
+
+COMMITTED = sorted((Path(__file__).parents[2] / "results").glob("*/*/*/trial.json"))
+
+
+def rebuilt(kind, described, **parts):
+    """An object of a kind from its description; what is left out has its value in `LATER`."""
+    earlier = {field.name: LATER[field.name] for field in fields(kind) if field.name in LATER}
+    return kind(**(earlier | described | parts))
+
+
+def read_trial(described):
+    """The Trial of a trial.json."""
+    described = dict(described)
+    stage, recipe = described.pop("stage"), described.pop("recipe")
+    parts = {"optimiser": Adam(**recipe["optimiser"])}
+    if stage == "pretraining":
+        parts |= {"checkpoints": tuple(recipe["checkpoints"]),
+                  "future": FuturePrediction(**recipe.get("future", {}))}  # fmt: skip
+        made = rebuilt(Pretraining, recipe, **parts)
+    else:
+        rates = [
+            stage | {"learning_rate": _tuple(stage["learning_rate"])} for stage in recipe.get("stages", ())
+        ]
+        parts |= {"input": rebuilt(AfInput, recipe["input"]), "groups": tuple(recipe.get("groups", (0,))),
+                  "stages": tuple(Stage(**stage) for stage in rates)}  # fmt: skip
+        made = rebuilt(FineTuning, recipe, **parts)
+    shown = described.pop("transform", None)
+    transform = shown and Transform(shown["kind"], tuple(map(_tuple, shown["settings"])))
+    return rebuilt(Trial, described, recipe=made, corpora=_tuple(described["corpora"]), transform=transform)
+
+
+def _tuple(value):
+    return tuple(map(_tuple, value)) if isinstance(value, list) else value
+
+
+@pytest.mark.skipif(not COMMITTED, reason="no trials are committed")
+def test_committed_trials_have_the_keys_that_their_folders_are_named_by():
+    for path in COMMITTED:
+        assert read_trial(json.loads(path.read_text())).key == path.parent.name, path
+
+
+@pytest.mark.parametrize("trial", [TUNED, TRAINED], ids=lambda trial: trial.stage)
+def test_a_trial_can_be_read_back_from_its_description(trial):
+    assert read_trial(json.loads(json.dumps(trial.to_dict()))) == trial
 
 
 def test_the_key_does_not_depend_on_the_order_of_fields():
@@ -70,14 +125,35 @@ def test_every_setting_of_the_optimiser_changes_the_key(name):
     assert replace(TUNED, recipe=replace(TUNED.recipe, optimiser=optimiser)).key != TUNED.key
 
 
+@pytest.mark.parametrize("name", [field.name for field in fields(AfInput)])
+def test_every_setting_of_the_input_changes_the_key(name):
+    how = replace(TUNED.recipe.input, **{name: other(getattr(TUNED.recipe.input, name))})
+    assert replace(TUNED, recipe=replace(TUNED.recipe, input=how)).key != TUNED.key
+
+
+def test_later_settings_are_described_where_they_differ_and_only_there():
+    assert "padding" not in describe_recipe(FineTuning())["input"]
+    how = AfInput(padding="right")
+    found = describe_recipe(
+        FineTuning(input=how, stop="training_accuracy", ties="last", constants="training")
+    )
+    assert found["input"]["padding"] == "right"
+    assert (found["stop"], found["ties"], found["constants"]) == ("training_accuracy", "last", "training")
+    assert not {"patients", "sample"} & set(describe_recipe(Pretraining()))
+    found = describe_recipe(Pretraining(patients=6, sample=2))
+    assert (found["patients"], found["sample"]) == (6, 2)
+
+
 def test_what_is_written_as_json_hashes_to_the_key():
     read = json.loads(json.dumps(TUNED.to_dict(), indent=1))
     canonical = json.dumps(read, sort_keys=True, separators=(",", ":"))
     assert hashlib.sha256(canonical.encode()).hexdigest().startswith(TUNED.key)
     assert read["stage"] == "fine-tuning"
     known = json.loads(json.dumps(asdict(TUNED.recipe)))
+    assert set(known.pop("input")) - set(read["recipe"].pop("input")) == {"padding"}
     assert read["recipe"] == {name: known[name] for name in read["recipe"]}
-    assert set(known) - set(read["recipe"]) == {"stages", "groups", "adapt_leads"}
+    left_out = {"stages", "groups", "adapt_leads", "stop", "ties", "constants"}
+    assert set(known) - set(read["recipe"]) == left_out
 
 
 def test_settings_of_future_prediction_are_described_where_they_matter():
@@ -111,6 +187,8 @@ def test_the_published_settings_are_the_defaults():
     assert (tuned.input.fs, tuned.input.length, tuned.validation) == (250.0, 16_384, 0.0625)
     assert (tuned.epochs, tuned.patience, tuned.batch_size) == (200, 50, 64)
     assert tuned.optimiser == Adam(1e-3, 0.9, 0.999, 1e-7)
+    assert (tuned.stop, tuned.ties, tuned.constants) == ("validation_loss", "first", "all")
+    assert (trained.patients, trained.sample) == (None, 0)
     assert trained.optimiser == Adam(1e-3, 0.9, 0.98, 1e-9)
     assert (trained.fs, trained.length, trained.frames_per_patient) == (250.0, 2048, 4096)
     assert (trained.mean, trained.deviation, trained.held_out) == (0.0018, 1.3711, 0.05)
@@ -119,6 +197,12 @@ def test_the_published_settings_are_the_defaults():
 def test_what_can_be_run_passes_the_check():
     TUNED.check()
     TRAINED.check()
+    replace(TRAINED, recipe=replace(TRAINED.recipe, patients=6, sample=2)).check()
+
+
+@pytest.mark.parametrize("name", ["cinc2017", "cinc2017_v2", "cinc2017_v0"])
+def test_a_fine_tuning_is_of_any_label_revision(name):
+    replace(TUNED, corpora=((name, "c0ffee"),)).check()
 
 
 STAGED = {"stages": (Stage(3, 0, 0.1), Stage(4, 0, 0.1)), "epochs": 7, "patience": 7}
@@ -170,7 +254,44 @@ def test_stages_pass_the_check():
             "epochs: expected 7, those of the stages; got 200",
         ),
         (TUNED, {"fold": 5}, {}, "fold: expected 0 to 4; got 5"),
-        (TUNED, {"corpora": (("svdb", "beef"),)}, {}, "corpora: expected cinc2017; got"),
+        (
+            TUNED,
+            {"corpora": (("svdb", "beef"),)},
+            {},
+            "corpora: expected one of cinc2017, cinc2017_v2, cinc2017_v0",
+        ),
+        (
+            TUNED,
+            {"corpora": (("cinc2017", "a"), ("cinc2017_v2", "b"))},
+            {},
+            "corpora: expected one of cinc2017",
+        ),
+        (TUNED, {}, {"input": AfInput(padding="both")}, "padding: expected left or right; got 'both'"),
+        (
+            TUNED,
+            {},
+            {"input": AfInput(resampling="sinc")},
+            "resampling: expected polyphase or fft; got 'sinc'",
+        ),
+        (TUNED, {}, {"input": AfInput(length=0)}, "length: expected a whole number of at least 1; got 0"),
+        (TUNED, {}, {"stop": "f1"}, "stop: expected validation_loss or training_accuracy; got 'f1'"),
+        (TUNED, {}, {"ties": "best"}, "ties: expected first or last; got 'best'"),
+        (TUNED, {}, {"ties": "last", "select": "last"}, "ties: expected first where the last epoch is taken"),
+        (TUNED, {}, {"constants": "test"}, "constants: expected all or training; got 'test'"),
+        (TUNED, {}, {"validation": 0.0}, "validation: expected a share between 0 and 1; got 0.0"),
+        (TUNED, {}, {"folds": 1}, "folds: expected at least 2; got 1"),
+        (TUNED, {}, STAGED | {"stop": "training_accuracy"}, "stages: .*the default optimiser and stop"),
+        (
+            TRAINED,
+            {},
+            {"patients": 0},
+            "patients: expected a whole number of at least 1, or None for all; got 0",
+        ),
+        (TRAINED, {}, {"patients": 2.5}, "patients: expected a whole number"),
+        (TRAINED, {}, {"patients": 6, "sample": -1}, "sample: expected a whole number from 0"),
+        (TRAINED, {}, {"sample": 1}, "sample: expected .* 0 where `patients` is None; got 1"),
+        (TRAINED, {}, {"length": 0}, "length: expected a whole number of at least 1; got 0"),
+        (TRAINED, {}, {"frames_per_patient": 0}, "frames_per_patient: expected a whole number of at least 1"),
         (TUNED, {}, {"select": "accuracy"}, "select: expected macro_f1, loss or last; got 'accuracy'"),
         (TUNED, {}, {"labels": 10.0}, "labels: expected a share above 0, at most 1; got 10"),
         (TUNED, {}, {"labels": 0.0}, "labels: expected a share above 0"),

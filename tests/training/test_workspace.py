@@ -38,6 +38,21 @@ def test_a_trial_of_other_recordings_is_refused(workspace):
         workspace.check(replace(trial, corpora=(("cinc2017", "c0ffee"),)))
 
 
+def test_a_corpus_named_by_a_label_revision_must_have_its_labels(corpora, workspace, tmp_path):
+    other = Workspace((("cinc2017_v2", corpora / "cinc2017"),), tmp_path)
+    trial = replace(tiny.fine_tuning(workspace), corpora=other.fingerprints("cinc2017_v2"))
+    wanted = "cinc2017_v2: expected cinc2017 with labels v2; got cinc2017 with labels v3"
+    with pytest.raises(InputError, match=f"{wanted}.*ingest cinc2017 --labels v2 --out DATA/cinc2017_v2"):
+        other.check(trial)
+
+
+def test_a_missing_label_revision_is_told_with_the_remedy(workspace):
+    with pytest.raises(
+        InputError, match="data fetch cinc2017` and .*ingest cinc2017 --labels v0 --out DATA/cinc2017_v0"
+    ):
+        workspace.corpus("cinc2017_v0")
+
+
 def test_inputs_and_labels_are_those_of_the_index(workspace):
     inputs, labels = workspace.af("cinc2017", AfInput(fs=25.0, length=256))
     index = workspace.corpus("cinc2017").index
