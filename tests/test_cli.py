@@ -100,9 +100,8 @@ def test_claims_can_be_those_of_one_study(ecgrepro):
     assert {row["study"] for row in json.loads(out)} == {"data"}
     _, lines, _ = ecgrepro("claims", "--study", "data")
     assert len(lines.splitlines()) == len(json.loads(out))
-    refused(
-        ecgrepro("claims", "--study", "freezing"), "study: expected one of data, resnet1d; got 'freezing'"
-    )
+    known = "study: expected one of data, resnet1d, spectrogram2d, pretrain_size; got 'freezing'"
+    refused(ecgrepro("claims", "--study", "freezing"), known)
 
 
 def test_claims_in_words_show_published_and_measured(ecgrepro, monkeypatch):
@@ -120,7 +119,10 @@ def test_claims_in_words_show_published_and_measured(ecgrepro, monkeypatch):
 @pytest.mark.parametrize(
     ("words", "parts"),
     [
-        (["freezing"], ["study: expected one of data, resnet1d; got 'freezing'"]),
+        (
+            ["freezing"],
+            ["study: expected one of data, pretrain_size, resnet1d, spectrogram2d; got 'freezing'"],
+        ),
         (["resnet1d", "--scale", "huge"], ["scale: expected one of demo, pilot, colab, paper; got 'huge'"]),
         (["resnet1d", "-p", "scale=huge"], ["scale: expected one of demo, pilot, colab, paper; got 'huge'"]),
         (

@@ -12,7 +12,10 @@ COLOURS = {"random": "#555555", "beat_512": "#56B4E9", "beat_2048": "#0072B2", "
            "random_2d": "#E69F00", "random_2d_constants": "#E69F00", "random_2d_matched": "#56B4E9",
            "random_2d_log": "#56B4E9", "random_2d_window_64": "#56B4E9", "random_2d_window_128": "#56B4E9",
            "random_2d_window_512": "#56B4E9", "beat_2d": "#D55E00", "beat_2d_scaled": "#D55E00",
-           "beat_2d_constants": "#D55E00", "beat_2d_matched": "#009E73", "beat_2d_log": "#009E73"}  # fmt: skip
+           "beat_2d_constants": "#D55E00", "beat_2d_matched": "#009E73", "beat_2d_log": "#009E73",
+           "patients_4_fixed": "#56B4E9", "patients_6_fixed": "#56B4E9", "patients_16_fixed": "#0072B2",
+           "patients_100_fixed": "#0072B2", "patients_6_pass": "#D55E00", "patients_12_pass": "#CC79A7",
+           "patients_25_pass": "#E69F00"}  # fmt: skip
 #: How arms are called in figures.
 ARMS = {"random": "random start", "beat_512": "beat, 2.0 s frames", "beat_2048": "beat, 8.2 s frames",
         "beat_4096": "beat, 16.4 s frames", "rhythm": "rhythm", "heart_rate": "heart rate",
@@ -27,7 +30,11 @@ ARMS = {"random": "random start", "beat_512": "beat, 2.0 s frames", "beat_2048":
         "beat_2d_matched": "2-D matched, beat", "random_2d_log": "2-D matched, logarithm, random",
         "beat_2d_log": "2-D matched, logarithm, beat", "random_2d_window_64": "2-D matched, 256 ms window, random",
         "random_2d_window_128": "2-D matched, 512 ms window, random",
-        "random_2d_window_512": "2-D matched, 2,048 ms window, random"}  # fmt: skip
+        "random_2d_window_512": "2-D matched, 2,048 ms window, random",
+        "patients_4_fixed": "4 people, as many frames", "patients_16_fixed": "16 people",
+        "patients_6_fixed": "6 people, as many frames", "patients_100_fixed": "100 people",
+        "patients_6_pass": "6 people, one pass", "patients_12_pass": "12 people, one pass",
+        "patients_25_pass": "25 people, one pass"}  # fmt: skip
 WATERMARK = "SYNTHETIC DATA"
 
 

@@ -137,14 +137,14 @@ PAPER_SOURCES, PAPER_ARMS = factorial(
     replace(REPORT_PRETRAINING, shuffle_patients=max(PAPER_SIZES)), PAPER_SIZES, corpus="cinc2017_v2"
 )
 
-DEMO_SOURCES, DEMO_ARMS = factorial(DEMO_PRETRAINING, {4: 2, 16: 1})
+DEMO_SOURCES, DEMO_ARMS = factorial(replace(DEMO_PRETRAINING, frames_per_patient=256), {4: 2, 16: 1})
 COLAB_SOURCES, COLAB_ARMS = factorial(replace(PUBLISHED, shuffle_patients=100), {10: 3, 100: 1})
 #: Those of the factorial design that fit a session.
 COLAB = ("patients_10_fixed", "patients_100_fixed")
 
 SCALES = {
     "demo": replace(
-        START["demo"], pretrainings=DEMO_SOURCES,
+        START["demo"], pretrainings=DEMO_SOURCES, fine_tuning=replace(START["demo"].fine_tuning, epochs=4, patience=4),
         arms={"random": Arm(), **{name: DEMO_ARMS[name] for name in ("patients_4_fixed", "patients_16_fixed")}},
     ),
     "pilot": replace(

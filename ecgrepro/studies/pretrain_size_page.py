@@ -29,7 +29,7 @@ def draw_design(design, report, *, synthetic=False):
     ):
         ax.set(title=title, xscale="log", yscale="log", xlabel=PEOPLE)
     axes[0].set_ylabel("optimiser steps")
-    axes[0].margins(0.2)
+    axes[0].margins(0.25)
     _people(axes[1], sorted(set(design.patients)))
     steps = sorted(set(design.steps[design.kind == "pass"]))
     axes[1].set_yticks(steps, [f"{n:,}" for n in steps])
@@ -49,14 +49,15 @@ def draw_gains(gains, seeds, *, synthetic=False):
     made, axes = figures.figure(1, len(gains), height=3.4, synthetic=synthetic, sharey=True, squeeze=False)
     for ax, share in zip(axes[0], gains, strict=True):
         for kind, part in gains[share].groupby("kind", sort=False):
-            x = part.patients * _aside(kind)
+            aside = _aside(kind, gains[share])
+            x = part.patients * aside
             ax.plot(
                 x, part.difference, MARKS[kind] + "-", color=COLOURS[kind], linewidth=1, label=KINDS[kind]
             )
             ax.vlines(x, part.low, part.high, color=COLOURS[kind], linewidth=1.2)
             dots = seeds[share][seeds[share].kind == kind]
             ax.plot(
-                dots.patients * _aside(kind) * 1.03,
+                dots.patients * aside * 1.03,
                 dots.gain,
                 "o",
                 color=COLOURS[kind],
@@ -84,7 +85,7 @@ def draw_curves(fits, *, synthetic=False):
             none = arms["size"].min() / 2.5
             ax.plot(none, fit.arms.score[fit.arms["size"] == 0], "D", color="#555555")
             ticks[none] = "none"
-        ax.set_title(_line_title(share, kind), fontsize="medium")
+        ax.set_title(_line_title(share, kind), fontsize="small")
         ax.set(xscale="log", xlabel=PEOPLE)
         _people(ax, sorted(ticks), [ticks[n] for n in sorted(ticks)])
     axes[0][0].set_ylabel(SCORE)
@@ -97,7 +98,7 @@ def draw_pairs(pairs, *, synthetic=False):
     made, axes = figures.figure(1, len(groups), height=3.2, synthetic=synthetic, sharex=True, squeeze=False)
     for ax, ((share, kind), part) in zip(axes[0], groups, strict=True):
         _forest(ax, part, [f"{row.against} − {row.patients}" for row in part.itertuples()], COLOURS[kind])
-        ax.set_title(_line_title(share, kind), fontsize="medium")
+        ax.set_title(_line_title(share, kind), fontsize="small")
         ax.set(xlabel="difference in macro F1")
     return made
 
@@ -128,11 +129,11 @@ def draw_held_out(table, *, synthetic=False):
     for ax, corpus in zip(axes[0], corpora, strict=True):
         part = table[table.corpus == corpus]
         for kind in [kind for kind in KINDS if kind in set(part.kind)]:
-            own = part[part.kind == kind]
-            ax.plot(own.patients * _aside(kind), own["balanced accuracy"], MARKS[kind], color=COLOURS[kind],
+            own, aside = part[part.kind == kind], _aside(kind, part)
+            ax.plot(own.patients * aside, own["balanced accuracy"], MARKS[kind], color=COLOURS[kind],
                     alpha=0.5, markersize=4)  # fmt: skip
             mean = own.groupby("patients")["balanced accuracy"].mean()
-            ax.plot(mean.index * _aside(kind), mean, "-", color=COLOURS[kind], label=KINDS[kind])
+            ax.plot(mean.index * aside, mean, "-", color=COLOURS[kind], label=KINDS[kind])
         ax.axhline(part["majority class"].mean(), color="#222222", linewidth=0.8, linestyle="--")
         ax.set(title=corpus, xscale="log", xlabel=PEOPLE)
         _people(ax, sorted(set(part.patients)))
@@ -174,9 +175,10 @@ def _no_difference(ax, direction):
     line(0, color="#222222", linewidth=0.8)
 
 
-def _aside(kind):
+def _aside(kind, table):
     """Factor that moves a kind along a logarithmic axis, so that intervals do not cover each other."""
-    return 10 ** (0.035 * (list(KINDS).index(kind) - 1.5))
+    kinds = [known for known in KINDS if known in set(table.kind)]
+    return 10 ** (0.035 * (kinds.index(kind) - (len(kinds) - 1) / 2))
 
 
 def _people(ax, places, names=None):

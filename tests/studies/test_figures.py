@@ -1,3 +1,5 @@
+import base64
+
 import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
@@ -40,9 +42,21 @@ def test_a_table_shows_no_row_numbers():
     assert "row_heading" not in html
 
 
-def test_arms_have_a_colour_each():
-    colours = [figures.colour(arm) for arm in figures.ARMS]
+@pytest.mark.parametrize(
+    "together",
+    [
+        ["random", "beat_512", "beat_2048", "beat_4096", "rhythm", "heart_rate", "future"],
+        ["random_2d", "beat_2d", "random_2d_matched", "beat_2d_matched"],
+        ["random", "patients_6_pass", "patients_6_fixed", "patients_100_fixed"],
+    ],
+)
+def test_arms_of_one_figure_have_a_colour_each(together):
+    colours = [figures.colour(arm) for arm in together]
     assert len(set(colours)) == len(colours)
+    assert set(together) <= set(figures.ARMS)
+
+
+def test_an_arm_that_nobody_named_has_a_colour():
     assert figures.colour("an arm of tomorrow")
 
 
@@ -94,3 +108,12 @@ def test_what_was_not_run_is_not_called_a_substitute():
 def test_all_claims_can_be_shown():
     rows = ledger_rows.measured_rows()
     assert figures.verdict_table(rows).to_html().count("<tr>") == len(rows) + 1
+
+
+@pytest.mark.parametrize(("synthetic", "name"), [(True, "scores_synthetic.csv"), (False, "scores.csv")])
+def test_a_table_can_be_downloaded_from_the_page_itself(synthetic, name):
+    frame = pd.DataFrame({"arm": ["random", "beat, 8.2 s"], "estimate": [0.25, None]})
+    html = figures.csv(frame, "scores", synthetic=synthetic)._repr_html_()
+    assert f'download="{name}"' in html
+    data = html.split("base64,")[1].split('"')[0]
+    assert base64.b64decode(data).decode() == 'arm,estimate\nrandom,0.25\n"beat, 8.2 s",\n'
