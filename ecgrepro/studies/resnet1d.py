@@ -111,6 +111,9 @@ PILOT_ARMS = {
     **switch_arms(PILOT_FINE_TUNING, FEW),
 }
 
+#: Patients of Icentia11k, about a hundredth of them, that fit a session's disk beside some to hold out.
+COLAB_PATIENTS = 100
+
 #: Weimann & Conrad's code picks the checkpoint with the lowest validation loss unless told otherwise.
 WEIMANN = FineTuning(select="loss")
 #: The class report: batches of 128, the checkpoint by macro F1, SciPy's FFT resampling, labels v2.
@@ -195,7 +198,7 @@ SCALES = {
         name="colab",
         pretraining_corpora=("icentia11k",),
         seeds=(0, 1, 2),
-        pretrainings={"beat_2048": Source(PUBLISHED)},
+        pretrainings={"beat_2048": Source(replace(PUBLISHED, patients=COLAB_PATIENTS))},
         arms={"random": Arm(), "beat_2048": Arm("beat_2048"), "report_weights_100": Arm(published="resnet1d_100")},
         labels=(1.0,),
         fine_tuning=FineTuning(patience=20),

@@ -30,6 +30,7 @@ from ecgrepro.models.catalogue import matched_width
 from ecgrepro.studies import arms
 from ecgrepro.studies.arms import Arm, Source
 from ecgrepro.studies.resnet1d import (
+    COLAB_PATIENTS,
     DEMO_PRETRAINING,
     FEW,
     PILOT_PRETRAINING,
@@ -146,7 +147,11 @@ SCALES = {
     "pilot": replace(ONE_DIMENSIONAL["pilot"], pretrainings=PILOT_SOURCES, arms=PILOT_ARMS),
     "colab": replace(
         ONE_DIMENSIONAL["colab"],
-        pretrainings={"beat_2d_matched": Source(replace(REPORT_PRETRAINING, length=2048), **FULL_EQUAL)},
+        pretrainings={
+            "beat_2d_matched": Source(
+                replace(REPORT_PRETRAINING, length=2048, patients=COLAB_PATIENTS), **FULL_EQUAL
+            )
+        },
         arms={"random_2d_matched": Arm(**FULL_EQUAL), "beat_2d_matched": Arm("beat_2d_matched", **FULL_EQUAL)},
     ),
     "paper": replace(

@@ -1,4 +1,5 @@
 import json
+import math
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -66,9 +67,25 @@ def test_a_sample_of_patients_is_counted_alone():
 
 
 def test_the_published_pass_over_all_patients_is_that_of_the_paper():
-    paper = cost_projection.scale_works(resnet1d, resnet1d.SCALES["paper"], {})
+    scale = configure(resnet1d.SCALES, "paper", arms=["beat_2048"])
+    paper = cost_projection.scale_works(resnet1d, scale, {})
     first = next(one for one in paper if one.what == "beat pre-training, frames of 2,048")
     assert first.frames / first.trials == 0.95 * 11_000 * 4_096  # 42.8 million
+
+
+@pytest.mark.parametrize("study", [resnet1d, spectrogram2d, pretrain_size])
+def test_colab_fits_three_hours_at_the_class_reports_speed(study):
+    """Its 1-D runs were on a V100, its 2-D runs on an L4; time goes with the samples of a frame."""
+    speeds = {}
+    for work in PUBLISHED_RUNS:
+        if work.published_hours and work.study in ("pretrain_size", "spectrogram2d"):
+            samples = math.prod(work.net.shape)
+            speeds[work.net.model, "pre-training" in work.what] = work.frames * samples / work.published_hours
+    works = cost_projection.scale_works(study, study.SCALES["colab"], {})
+    hours = sum(
+        w.frames * math.prod(w.net.shape) / speeds[w.net.model, "pre-training" in w.what] for w in works
+    )
+    assert 0.5 < hours < 3
 
 
 def test_demo_counts_the_demos_recordings():
