@@ -14,11 +14,13 @@ tested on one split: the interval is for other seeds and other recordings of thi
 drawn together, since the published runs do not name their recordings.
 """
 
+import os
 from decimal import ROUND_DOWN, Decimal
 
 import numpy as np
 import pandas as pd
 
+from ecgrepro import paths
 from ecgrepro.claims import ledger
 from ecgrepro.corpora import class_report
 from ecgrepro.errors import InputError, SettingsError
@@ -54,7 +56,7 @@ def missing(net, folder=None):
         try:
             class_report.find(name, folder)
         except SettingsError as error:
-            return str(error)
+            return str(error).replace(f"{paths.home()}{os.sep}", "")  # shown on a page, whose reader has another home
     return ""
 
 

@@ -111,7 +111,7 @@ def draw_scarcity(scores, *, synthetic=False):
     Parameters
     ----------
     scores : DataFrame
-        See `ecgrepro.studies.resnet1d_page.score_table`, of one metric.
+        See `ecgrepro.studies.arm_tables.score_table`, of one metric.
     """
     made, axes = figure(height=3.4, synthetic=synthetic)
     for arm, part in scores.groupby("arm", sort=False):

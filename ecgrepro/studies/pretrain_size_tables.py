@@ -13,10 +13,10 @@ from scipy import stats
 
 from ecgrepro.evaluation.comparison import paired_difference
 from ecgrepro.studies import designs
+from ecgrepro.studies.arm_tables import pretraining_table, run_table, shares
 from ecgrepro.studies.evidence import RESAMPLING
 from ecgrepro.studies.pretrain_size import SCALES, STUDY, arm_of, sizes_of
 from ecgrepro.studies.pretrain_size_design import KINDS
-from ecgrepro.studies.resnet1d_page import pretraining_table, run_table, shares
 
 METRIC = "macro_f1"
 RANDOM = ("random", 0)
@@ -167,7 +167,7 @@ def _name(place):
 def held_out_table(found, scale="pilot"):
     """How well pre-trained nets do on people that no arm was trained on: DataFrame.
 
-    Columns: ``kind``, ``patients``, and those of `resnet1d_page.pretraining_table`. A run with several checkpoints
+    Columns: ``kind``, ``patients``, and those of `arm_tables.pretraining_table`. A run with several checkpoints
     is judged at its end.
     """
     sources = SCALES[scale].pretrainings

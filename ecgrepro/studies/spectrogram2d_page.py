@@ -1,4 +1,4 @@
-"""Tables and figures of the `spectrogram2d` page, beside those that it shares with `resnet1d_page`.
+"""Tables and figures of the `spectrogram2d` page, beside those that it shares with the others.
 
 Differences are 2-D minus 1-D throughout; the ledger's, as the report's, are 1-D minus 2-D.
 """
@@ -8,11 +8,11 @@ import pandas as pd
 
 from ecgrepro.claims import ledger
 from ecgrepro.evaluation.comparison import arm_estimate, paired_difference
+from ecgrepro.studies.arm_tables import METRICS, run_table, tuned
 from ecgrepro.studies.designs import fine_tuning, finished, predictions
 from ecgrepro.studies.evidence import RESAMPLING
 from ecgrepro.studies.figures import ARMS, colour, figure
 from ecgrepro.studies.printed_tables import printed_pairs
-from ecgrepro.studies.resnet1d_page import METRICS, run_table, tuned
 from ecgrepro.studies.spectrogram2d import PUBLISHED, STUDY, WINDOWS
 
 #: Arms of `resnet1d` by the start that they share with the arms here.
@@ -250,7 +250,7 @@ def draw_scores(scores, runs, *, synthetic=False):
     Parameters
     ----------
     scores : DataFrame
-        `ecgrepro.studies.resnet1d_page.score_table` of macro F1.
+        `ecgrepro.studies.arm_tables.score_table` of macro F1.
     runs : DataFrame
         `run_table` of the same results.
     """

@@ -208,3 +208,10 @@ def test_tables_are_plain(folder):
     ):
         assert isinstance(table, pd.DataFrame)
         assert "," in table.to_csv(index=False)
+
+
+def test_what_is_missing_is_told_without_this_machines_folders(tmp_path, monkeypatch):
+    monkeypatch.setenv("ECGREPRO_HOME", str(tmp_path))
+    told = missing("1-D")
+    assert "_work/published/class_report" in told
+    assert str(tmp_path) not in told

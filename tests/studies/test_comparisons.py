@@ -3,13 +3,12 @@ import pytest
 
 from ecgrepro.evaluation.comparison import paired_difference
 from ecgrepro.studies import comparisons
-from ecgrepro.studies import resnet1d_page as page
+from ecgrepro.studies.arm_tables import score_table
 from ecgrepro.studies.designs import predictions
 from ecgrepro.studies.evidence import RESAMPLING
 from ecgrepro.studies.figures import WATERMARK
 from ecgrepro.studies.resnet1d import SCALES
 from ecgrepro.studies.scale import configure
-from ecgrepro.training.store import read_results
 from tests.studies import fabricated
 
 PILOT = configure(SCALES, "pilot", seeds=3, arms=["random", "beat_2048", "linear_probe"], labels=[1.0, 0.1])
@@ -17,10 +16,8 @@ PAIRS = (("beat_2048", "random"), ("linear_probe", "random"), ("rhythm", "random
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("comparisons") / "results"
-    fabricated.commit(folder, fabricated.trials(PILOT), fabricated.gain)
-    return read_results(folder)
+def found():
+    return fabricated.results(fabricated.trials(PILOT), fabricated.gain)
 
 
 @pytest.fixture(autouse=True)
@@ -72,7 +69,7 @@ def test_the_figure_has_a_line_for_every_row(found):
 
 
 def test_label_shares_are_drawn_in_order_one_line_per_arm(found):
-    made = comparisons.draw_scarcity(page.score_table(found, ["macro_f1"]), synthetic=True)
+    made = comparisons.draw_scarcity(score_table(found, ["macro_f1"]), synthetic=True)
     (axes,) = made.axes
     assert [label.get_text() for label in axes.get_xticklabels()] == ["10%", "100%"]
     assert len(axes.get_legend_handles_labels()[1]) == 3

@@ -5,9 +5,9 @@ import pytest
 from ecgrepro.claims import ledger
 from ecgrepro.studies import designs, evidence, resnet1d, spectrogram2d
 from ecgrepro.studies import spectrogram2d_page as page
+from ecgrepro.studies.arm_tables import of_arms, run_table, score_table
 from ecgrepro.studies.comparisons import pair_table, power_table
 from ecgrepro.studies.figures import WATERMARK
-from ecgrepro.studies.resnet1d_page import of_arms, run_table, score_table
 from ecgrepro.studies.scale import configure
 from tests.studies import fabricated
 
