@@ -154,19 +154,24 @@ def data_ingest(
     annotator: Annotated[
         str | None, typer.Option(help="butqdb: consensus, 1, 2 or 3 (default consensus).")
     ] = None,
+    rhythms: Annotated[
+        bool, typer.Option("--rhythms", help="mitbih_arrhythmia: keep rhythm marks, as DATA/mitbih_rhythms.")
+    ] = False,
     jobs: Annotated[int | None, typer.Option(help="Processes that read (default: one per core).")] = None,
     as_json: JsonOption = False,
 ):
     """Check every record and write a corpus: resumable, atomic, bad records set aside with their reason."""
+    from ecgrepro.corpora.aliases import alias_of
     from ecgrepro.corpora.ingest import ingest
 
-    options = {"labels": labels, "patients": patients, "fs": fs, "version": version, "annotator": annotator}
+    options = {"labels": labels, "patients": patients, "fs": fs, "version": version, "annotator": annotator,
+               "rhythms": rhythms or None}  # fmt: skip
     given = {key: value for key, value in options.items() if value is not None}
     # another rate or revision is another corpus: it does not take the place of the one that runs look for
-    suffix = "".join(f"-{key}{value}" for key, value in given.items())
+    folder = alias_of(name, given) or name + "".join(f"-{key}{value}" for key, value in given.items())
     with _resumable():
         manifest = ingest(
-            name, source or paths.published() / name, out or paths.data() / f"{name}{suffix}",
+            name, source or paths.published() / name, out or paths.data() / folder,
             jobs=jobs or os.cpu_count(), **given,
         ).manifest  # fmt: skip
     typer.echo(json.dumps(manifest, indent=1) if as_json else describe(manifest))

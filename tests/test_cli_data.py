@@ -7,6 +7,7 @@ import pytest
 
 from ecgrepro.corpora.fetch_files import Fetched
 from ecgrepro.corpora.registry import DATA_SETS
+from ecgrepro.errors import SettingsError
 from tests.command_line import refused
 
 
@@ -92,10 +93,30 @@ def test_ingest_looks_where_fetch_puts_things(ecgrepro, published, tmp_path, mon
     shutil.copytree(published / "cinc2017", tmp_path / "_work" / "published" / "cinc2017")
     assert ecgrepro("data", "ingest", "cinc2017")[0] == 0
     assert ecgrepro("data", "ingest", "cinc2017", "--labels", "v2", "--jobs", 1)[0] == 0
+    assert ecgrepro("data", "ingest", "cinc2017", "--labels", "v3", "--jobs", 1)[0] == 0
+    # the revision that a study knows by a name goes by that name
     assert {path.name for path in (tmp_path / "_work" / "data").iterdir()} == {
         "cinc2017",
-        "cinc2017-labelsv2",
+        "cinc2017_v2",
+        "cinc2017-labelsv3",
     }
+
+
+def test_ingest_keeps_rhythms_where_they_are_asked_for(ecgrepro, tmp_path, monkeypatch):
+    monkeypatch.setenv("ECGREPRO_HOME", str(tmp_path))
+    seen = []
+
+    def pretend(name, source, out, **options):
+        seen.append((name, out.name, options.get("rhythms")))
+        raise SettingsError(name, "nothing", "nothing", "This is a test.")
+
+    monkeypatch.setattr("ecgrepro.corpora.ingest.ingest", pretend)
+    for words in ((), ("--rhythms",)):
+        ecgrepro("data", "ingest", "mitbih_arrhythmia", *words)
+    assert seen == [
+        ("mitbih_arrhythmia", "mitbih_arrhythmia", None),
+        ("mitbih_arrhythmia", "mitbih_rhythms", True),
+    ]
 
 
 @pytest.mark.parametrize("name", DATA_SETS)

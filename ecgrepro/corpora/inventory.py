@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from ecgrepro.corpora.aliases import data_set_of
 from ecgrepro.corpora.corpus import Corpus
 from ecgrepro.corpora.downloads import DOWNLOADS
 from ecgrepro.corpora.fetch import fetched_state
@@ -44,13 +45,13 @@ def _download(entry):
 
 def state(name, published, data):
     """Say what is here of one data set: fetched files, and corpora by folder."""
-    folders = [folder for folder in sorted(Path(data).glob(f"{name}*")) if _belongs(folder.name, name)]
+    folders = [folder for folder in sorted(Path(data).glob("*")) if _belongs(folder.name, name)]
     return "; ".join([fetched_state(name, Path(published) / name), *map(_corpus_state, folders)])
 
 
 def _belongs(folder, name):
-    # other options make NAME-option...: see `ecgrepro data ingest`
-    return folder.removesuffix(_PARTIAL).split("-")[0] == name
+    # other options make NAME-option..., or a name of their own: see `ecgrepro data ingest` and `aliases`
+    return data_set_of(folder.removesuffix(_PARTIAL).split("-")[0]) == name
 
 
 def _corpus_state(folder):

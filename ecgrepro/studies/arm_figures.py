@@ -17,7 +17,7 @@ from ecgrepro.studies.arm_tables import (
     tuned,
 )
 from ecgrepro.studies.designs import fine_tuning, predictions
-from ecgrepro.studies.figures import ARMS, colour, figure
+from ecgrepro.studies.figures import ARMS, colour, figure, reach
 
 
 def draw_scores(found, *, synthetic=False):
@@ -33,7 +33,7 @@ def draw_scores(found, *, synthetic=False):
             x = place + np.linspace(-0.15, 0.05, len(dots))
             ax.plot(x, dots, "o", color=colour(arm), alpha=0.55, markersize=5)
             row = scores[(scores.labels == share) & (scores.arm == arm)].iloc[0]
-            ax.errorbar(place + 0.22, row.estimate, [[row.estimate - row.low], [row.high - row.estimate]], fmt="D",
+            ax.errorbar(place + 0.22, row.estimate, reach(row)[:, None], fmt="D",
                         color=colour(arm), capsize=4)  # fmt: skip
         ax.set(title=f"{share:.0%} of the labels", xlim=(-0.5, len(arms(found)) - 0.4))
         turned = {"rotation": 40, "ha": "right"} if len(arms(found)) > 3 else {}
@@ -52,7 +52,7 @@ def draw_differences(found, *, synthetic=False, margin=0.02):
         for shift, arm in enumerate(others):
             part = table[(table.labels == share) & (table.arm == arm)]
             y = -np.arange(len(part)) - 0.13 * shift
-            ax.errorbar(part.difference, y, xerr=[part.difference - part.low, part.high - part.difference], fmt="o",
+            ax.errorbar(part.difference, y, xerr=reach(part), fmt="o",
                         color=colour(arm), capsize=3, label=ARMS.get(arm, arm))  # fmt: skip
         ax.axvspan(-margin, margin, color="#dddddd", zorder=0)
         ax.axvline(0, color="#222222", linewidth=0.8)

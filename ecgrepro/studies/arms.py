@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from itertools import product
 
+from ecgrepro.corpora.aliases import options_of
 from ecgrepro.training.recipe import FineTuning, Pretraining, Transform
 from ecgrepro.training.trial import Trial
 
@@ -15,7 +16,7 @@ class Source:
     ----------
     recipe : Pretraining
     corpora : tuple of str
-        Names of the registry; those of the scale if empty.
+        Names of the registry or of `ecgrepro.corpora.aliases`; those of the scale if empty.
     model : str
     width : float, optional
         That of the scale if None.
@@ -163,7 +164,7 @@ def corpora(scale):
 
 def revision(corpus, scale):
     """Label revision that a corpus of CinC 2017 has by its name, or else by the scale."""
-    return corpus.partition("_")[2] or scale.label_revision
+    return options_of(corpus).get("labels", scale.label_revision)
 
 
 class _Found:

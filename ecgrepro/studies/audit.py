@@ -18,6 +18,7 @@ from ecgrepro.corpora.duplicates import exact_duplicates
 from ecgrepro.corpora.fingerprints import fingerprint_corpus
 from ecgrepro.corpora.near_duplicates import near_duplicates
 from ecgrepro.errors import InputError
+from ecgrepro.studies import arms
 from ecgrepro.studies.copies import copies_table
 from ecgrepro.studies.length_only import length_only
 from ecgrepro.studies.published_counts import counts_table, short_table
@@ -158,9 +159,9 @@ def split_table(corpora, pairs):
     twins = twins_of(pairs.assign(corpus_a=pairs.corpus_a.map(sets), corpus_b=pairs.corpus_b.map(sets)))
     tables = []
     scale = SCALES["pilot"]
-    needed = (*scale.pretraining_corpora, "cinc2017")
-    if all(name in corpora for name in needed):
-        workspace = Workspace(tuple((name, corpora[name].path) for name in needed), paths.work())
+    if all(name in corpora for name in (*scale.pretraining_corpora, "cinc2017")):
+        here = [name for name in arms.corpora(scale) if name in corpora]
+        workspace = Workspace(tuple((name, corpora[name].path) for name in here), paths.work())
         tables.append(overlaps("resnet1d", resnet1d_splits(workspace), twins))
     if ptbxl := _of(corpora, "ptbxl", version="1.0.3"):
         tables.append(overlaps("ptbxl_transfer", ptbxl_splits(ptbxl), twins))

@@ -7,7 +7,7 @@ from ecgrepro.evaluation.comparison import equivalence, paired_difference
 from ecgrepro.evaluation.power import n_seeds_to_see
 from ecgrepro.studies.designs import predictions
 from ecgrepro.studies.evidence import RESAMPLING
-from ecgrepro.studies.figures import ARMS, colour, figure
+from ecgrepro.studies.figures import ARMS, colour, figure, reach
 
 PAIR_COLUMNS = [
     "labels",
@@ -95,7 +95,7 @@ def draw_pairs(table, *, synthetic=False, margin=0.02):
     """Draw the rows of a `pair_table` as marks with intervals, the margin shaded. Returns the figure."""
     made, axes = figure(height=0.9 + 0.32 * max(len(table), 2), synthetic=synthetic)
     y = -np.arange(len(table))
-    axes.errorbar(table.difference, y, xerr=[table.difference - table.low, table.high - table.difference], fmt="o",
+    axes.errorbar(table.difference, y, xerr=reach(table), fmt="o",
                   color="#0072B2", capsize=3)  # fmt: skip
     axes.axvspan(-margin, margin, color="#dddddd", zorder=0)
     axes.axvline(0, color="#222222", linewidth=0.8)
@@ -116,7 +116,7 @@ def draw_scarcity(scores, *, synthetic=False):
     made, axes = figure(height=3.4, synthetic=synthetic)
     for arm, part in scores.groupby("arm", sort=False):
         part = part.sort_values("labels")
-        axes.errorbar(part.labels, part.estimate, [part.estimate - part.low, part.high - part.estimate], fmt="o-",
+        axes.errorbar(part.labels, part.estimate, reach(part), fmt="o-",
                       color=colour(arm), capsize=3, label=_called(arm))  # fmt: skip
     axes.set_xscale("log")
     shares = sorted(scores.labels.unique())

@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from statistics import mean
 
+from ecgrepro.corpora.aliases import data_set_of
 from ecgrepro.corpora.cinc2017 import CLASSES
 from ecgrepro.corpora.record import BEAT_CLASSES
 from ecgrepro.errors import SettingsError
@@ -31,7 +32,7 @@ from ecgrepro.studies.scale import NAMES
 
 #: Studies that train no net: counts of recordings; calibration reads the logits of other studies' trials.
 WITHOUT_TRAINING = ("data", "calibration")
-#: Patients a corpus offers to pre-training (publishers' counts); of SVDB every record counts as one.
+#: Patients a data set offers to pre-training (publishers' counts); of SVDB every record counts as one.
 PATIENTS = {"icentia11k": 11_000, "mitbih_arrhythmia": 47, "svdb": 78}
 #: Variants of a net that take as many operations as it, nearly.
 ALIKE = {
@@ -149,7 +150,7 @@ def _work(study, what, net, trials, committed):
 def _frames(trial, committed):
     recipe, demo = trial.recipe, trial.scale == "demo"
     if trial.stage == "pretraining":
-        counts = [DEMO["patients"] if demo else PATIENTS[name] for name, _ in trial.corpora]
+        counts = [DEMO["patients"] if demo else PATIENTS[data_set_of(name)] for name, _ in trial.corpora]
         trained = recipe.patients or sum(n - max(1, round(recipe.held_out * n)) for n in counts)
         of_one = recipe.future.context + recipe.future.candidates if recipe.task == "future" else 1
         return trained * recipe.frames_per_patient * of_one

@@ -13,6 +13,7 @@ from ecgrepro.claims import ledger
 from ecgrepro.claims.schema import RUN_METRICS
 from ecgrepro.claims.table import claims_table
 from ecgrepro.claims.verdicts import LEVELS, Estimate, capped_runs, count_estimate, replaced_parts
+from ecgrepro.corpora.aliases import data_set_of
 from ecgrepro.corpora.cinc2017 import DUPLICATES
 from ecgrepro.evaluation.comparison import arm_estimate, paired_difference
 from ecgrepro.evaluation.epochs import run_difference, run_estimate, values_by_seed
@@ -156,7 +157,7 @@ def supplied(study, name, scale, runs):
         (r["trial"] for r in results(study, scale) if r["key"] == trial["initialisation"].split("@")[0]), None
     )
     parts = {
-        "corpora": [corpus.partition("_")[0] for corpus, _ in trial["corpora"]],
+        "corpora": [data_set_of(corpus) for corpus, _ in trial["corpora"]],
         "label_revision": runs[0]["run"]["label_revision"],
         "initialisation": "random" if trial["initialisation"] == "random" else "pretrained",
         "model": trial["model"] if trial["model"].endswith("_2d") else f"{trial['model']}_1d",
@@ -167,7 +168,7 @@ def supplied(study, name, scale, runs):
     }
     if parent:
         parts |= {
-            "pretraining_corpus": " + ".join(name for name, _ in parent["corpora"]),
+            "pretraining_corpus": " + ".join(data_set_of(name) for name, _ in parent["corpora"]),
             "pretraining_task": parent["recipe"]["task"],
             "pretraining_frame": parent["recipe"]["length"],
             "pretraining_share": _share(arm, trial, parent),

@@ -4,6 +4,7 @@ import base64
 from html import escape
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 
 #: One colour per arm, the same on every page (Okabe & Ito's palette, told apart by colour-blind readers).
@@ -89,6 +90,19 @@ def csv(frame, name, *, synthetic=False):
     """
     mark = "_synthetic" if synthetic else ""
     return Download(frame.to_csv(index=False, lineterminator="\n"), f"{name}{mark}.csv")
+
+
+def reach(table):
+    """How far the interval of each row reaches below and above its estimate, as Matplotlib's `errorbar` takes it.
+
+    Parameters
+    ----------
+    table : DataFrame or row of one
+        With ``low``, ``high``, and ``estimate`` or ``difference``. A percentile interval may leave its estimate out; it
+        is then drawn up to the estimate.
+    """
+    middle = table.estimate if hasattr(table, "estimate") else table.difference
+    return np.maximum([middle - table.low, table.high - middle], 0)
 
 
 def colour(arm):

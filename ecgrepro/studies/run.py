@@ -7,11 +7,11 @@ from pathlib import Path
 
 from ecgrepro import corpora, paths
 from ecgrepro.claims.rules import rule_hashes
+from ecgrepro.corpora.aliases import ALIASES, ingest_command, mismatch
 from ecgrepro.corpora.corpus import FORMAT, Corpus
 from ecgrepro.corpora.ingest import ingest
 from ecgrepro.errors import SettingsError
 from ecgrepro.studies.arms import corpora as needed_corpora
-from ecgrepro.studies.arms import revision
 from ecgrepro.studies.designs import STUDIES
 from ecgrepro.studies.scale import configure
 from ecgrepro.training.runner import run
@@ -36,7 +36,8 @@ def run_study(
     study : str
     scale : {"demo", "pilot", "colab", "paper"}
     data : str or Path, optional
-        Folder of ingested corpora, one sub-folder each, named as in the registry; ``_work/data`` unless given.
+        Folder of ingested corpora, one sub-folder each, named as in the registry or in `ecgrepro.corpora.aliases`;
+        ``_work/data`` unless given.
         A demo makes its own.
     runner, scheduler, workers
         Where trials run, see `ecgrepro.training.runner.run`.
@@ -81,9 +82,8 @@ def open_workspace(scale, data=None):
     if missing:
         raise SettingsError(
             f"scale {scale.name}", f"the corpora {', '.join(names)} in {folder}", f"no {', '.join(missing)}",
-            "For each: `ecgrepro data fetch NAME`, then `ecgrepro data ingest NAME` (cinc2017_v2: `ecgrepro data "
-            "ingest cinc2017 --labels v2 --out DATA/cinc2017_v2`); for corpora that lie elsewhere give `-p data=DATA`, "
-            "or choose `-p arms=...` that do without.",
+            f"For each: `ecgrepro data fetch NAME`, then `ecgrepro data ingest NAME`{_alias_commands(missing)}; for "
+            "corpora that lie elsewhere give `-p data=DATA`, or choose `-p arms=...` that do without.",
         )  # fmt: skip
     workspace = Workspace(tuple((name, folder / name) for name in names), paths.work())
     for name in names:
@@ -91,17 +91,23 @@ def open_workspace(scale, data=None):
     return workspace
 
 
+def _alias_commands(names):
+    """How to ingest those corpora whose names are no data set's, in brackets; "" where there is none."""
+    told = [f"{name}: `{ingest_command(name)}`" for name in names if name in ALIASES]
+    return f" ({'; '.join(told)})" if told else ""
+
+
 def _check_corpus(manifest, folder, name, scale):
-    """Refuse a corpus of another data set or label revision than its name, or the scale, says."""
-    data_set, wanted = name.partition("_v")[0] if name.startswith(CINC2017) else name, None
-    if manifest["data_set"] != data_set:
-        fix = "Name each folder as its data set."
-        raise SettingsError(folder, f"the corpus {data_set}", manifest["data_set"], fix)
-    if data_set == CINC2017:
-        wanted, found = revision(name, scale), manifest["options"]["labels"]
-        if found != wanted:
-            raise SettingsError(folder, f"labels {wanted}", found,
-                                f"Ingest with `--labels {wanted}` or give `-p label_revision={found}`.")  # fmt: skip
+    """Refuse a corpus of another data set or other options than its name, or another label revision than the scale."""
+    wrong = mismatch(name, manifest)
+    if wrong:
+        expected, found = wrong
+        fix = f"Name each folder as its data set; this one is made by `{ingest_command(name)}`."
+        raise SettingsError(folder, f"the corpus {expected}", found, fix)
+    wanted, found = scale.label_revision, manifest["options"].get("labels")
+    if name == CINC2017 and found != wanted:
+        raise SettingsError(folder, f"labels {wanted}", found,
+                            f"Ingest with `--labels {wanted}` or give `-p label_revision={found}`.")  # fmt: skip
 
 
 def demo_corpora():

@@ -11,7 +11,7 @@ from ecgrepro.evaluation.comparison import arm_estimate, paired_difference
 from ecgrepro.studies.arm_tables import METRICS, run_table, tuned
 from ecgrepro.studies.designs import fine_tuning, finished, predictions
 from ecgrepro.studies.evidence import RESAMPLING
-from ecgrepro.studies.figures import ARMS, colour, figure
+from ecgrepro.studies.figures import ARMS, colour, figure, reach
 from ecgrepro.studies.printed_tables import printed_pairs
 from ecgrepro.studies.spectrogram2d import PUBLISHED, STUDY, WINDOWS
 
@@ -189,9 +189,8 @@ def _draw_staircase(ax, part, stages):
     ax.hlines(levels, places - 0.3, places + 0.3, linewidth=4, colors=colours)
     for x, row in enumerate(part.itertuples(), 1):
         ax.plot([x - 0.7, x + 0.3], [row.before] * 2, ":", color="#777777", linewidth=0.9)
-        ax.errorbar(
-            x, row.after, [[row.change - row.low], [row.high - row.change]], color="#222222", capsize=4
-        )
+        reached = np.maximum([[row.change - row.low], [row.high - row.change]], 0)
+        ax.errorbar(x, row.after, reached, color="#222222", capsize=4)
         top = row.before + max(row.high, 0)
         ax.annotate(f"{row.change:+.3f}", (x, top), (0, 4), textcoords="offset points", ha="center")
     ax.set_xticks(places, [STEPS[stage] for stage in stages])
@@ -223,11 +222,10 @@ def draw_windows(windows, found, *, synthetic=False):
         dots = run_table(fine_tuning(found, WINDOW_ARMS[row.window], share))["test macro F1"]
         x = row.milliseconds * 2 ** np.linspace(-0.16, -0.04, len(dots))
         ax.plot(x, dots, "o", color=colour(WINDOW_ARMS[row.window]), alpha=0.55, markersize=5)
-    bars = [windows.estimate - windows.low, windows.high - windows.estimate]
     ax.errorbar(
         windows.milliseconds * 2**0.08,
         windows.estimate,
-        bars,
+        reach(windows),
         fmt="D-",
         color="#222222",
         capsize=4,
@@ -266,7 +264,7 @@ def draw_scores(scores, runs, *, synthetic=False):
                 runs[(runs.labels == share) & (runs.arm == row.arm)]["test macro F1"],
             )
             ax.plot(dots, np.full(len(dots), y + 0.14), "o", color=colour(row.arm), alpha=0.55, markersize=5)
-            ax.errorbar(row.estimate, y - 0.16, xerr=[[row.estimate - row.low], [row.high - row.estimate]], fmt="D",
+            ax.errorbar(row.estimate, y - 0.16, xerr=reach(row)[:, None], fmt="D",
                         color=colour(row.arm), capsize=3, markersize=5)  # fmt: skip
         ax.grid(axis="x", color="#eeeeee")
         ax.set(title=f"{share:.0%} of the labels", xlabel=METRICS["macro_f1"], ylim=(-len(names) + 0.5, 0.5))
@@ -290,7 +288,7 @@ def draw_classes(scores, *, synthetic=False):
         for place, arm in enumerate(names):
             part = scores[(scores.labels == share) & (scores.arm == arm)]
             x = [PER_CLASS.index(metric) + 0.7 * ((place + 0.5) / len(names) - 0.5) for metric in part.metric]
-            ax.errorbar(x, part.estimate, [part.estimate - part.low, part.high - part.estimate], fmt="o", capsize=3,
+            ax.errorbar(x, part.estimate, reach(part), fmt="o", capsize=3,
                         color=colour(arm), label=ARMS.get(arm, arm))  # fmt: skip
         ax.set(title=f"{share:.0%} of the labels", ylabel="F1")
     axes[-1][0].set_xticks(range(len(PER_CLASS)), [METRICS[name] for name in PER_CLASS])

@@ -4,7 +4,7 @@ Where a publisher names no patients the answer about persons is "unknown", never
 under two names are the leak that no file can show.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -14,6 +14,7 @@ from ecgrepro.corpora.ptbxl_tables import fold_group
 from ecgrepro.corpora.registry import data_set
 from ecgrepro.frames.af import class_indices, recording_groups
 from ecgrepro.studies import resnet1d
+from ecgrepro.studies.arms import corpora
 from ecgrepro.training.parts import split, split_patients
 from ecgrepro.training.recipe import Pretraining
 from ecgrepro.training.seeds import derive
@@ -145,18 +146,36 @@ def overlaps(study, designs, twins):
 
 
 def resnet1d_splits(workspace, scale="pilot"):
-    """Yield the splits of every pre-training and fine-tuning trial of study `resnet1d`."""
-    settings, cinc = resnet1d.SCALES[scale], workspace.corpus("cinc2017")
-    sources = [workspace.corpus(name) for name in settings.pretraining_corpora]
-    labels, groups = class_indices(cinc), recording_groups(cinc, settings.fine_tuning.copies)
-    everything = make_split("pre-training, all", *((corpus, np.arange(len(corpus))) for corpus in sources))
-    for trial in resnet1d.trials(settings, workspace):
+    """Yield the splits of the trials of study `resnet1d` whose corpora are here, each split once."""
+    settings, here = resnet1d.SCALES[scale], {name for name, _ in workspace.corpora}
+    arms = {
+        name: arm
+        for name, arm in settings.arms.items()
+        if here.issuperset(corpora(replace(settings, arms={name: arm})))
+    }
+    seen = set()
+    for trial in resnet1d.trials(replace(settings, arms=arms), workspace):
+        sources = tuple(name for name, _ in trial.corpora)
+        share = getattr(trial.recipe, "labels", None)
+        if (sources, trial.seed, trial.fold, share) in seen:
+            continue
+        seen.add((sources, trial.seed, trial.fold, share))
+        opened = [workspace.corpus(name) for name in sources]
         if isinstance(trial.recipe, Pretraining):
-            yield _pretraining_splits(trial, sources)
+            yield _pretraining_splits(trial, opened)
         else:
-            parts = split(trial, labels, groups)
-            names = {"training": parts.train, "validation": parts.validation, "test": parts.test}
-            yield [everything] + [make_split(name, (cinc, positions)) for name, positions in names.items()]
+            yield [_everything(workspace, settings), *_fine_tuning_splits(trial, *opened)]
+
+
+def _everything(workspace, settings):
+    sources = [workspace.corpus(name) for name in settings.pretraining_corpora]
+    return make_split("pre-training, all", *((corpus, np.arange(len(corpus))) for corpus in sources))
+
+
+def _fine_tuning_splits(trial, corpus):
+    parts = split(trial, class_indices(corpus), recording_groups(corpus, trial.recipe.copies))
+    names = {"training": parts.train, "validation": parts.validation, "test": parts.test}
+    return [make_split(name, (corpus, positions)) for name, positions in names.items()]
 
 
 def _pretraining_splits(trial, sources):
@@ -165,13 +184,12 @@ def _pretraining_splits(trial, sources):
               for name, corpus in zip(names, sources, strict=True)]  # fmt: skip
     _, outside = split_patients(pd.concat(tables), trial.recipe.held_out, derive(trial.seed, "held_out"))
     held = [table.group.isin(outside).to_numpy() for table in tables]
+    chosen = {"pre-training": [~out for out in held], "held-out patients": held}
     return [
         make_split(
-            "pre-training", *((c, np.flatnonzero(~out)) for c, out in zip(sources, held, strict=True))
-        ),
-        make_split(
-            "held-out patients", *((c, np.flatnonzero(out)) for c, out in zip(sources, held, strict=True))
-        ),
+            name, *((corpus, np.flatnonzero(part)) for corpus, part in zip(sources, parts, strict=True))
+        )
+        for name, parts in chosen.items()
     ]
 
 

@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
+from ecgrepro.corpora.aliases import ALIASES, data_set_of, ingest_command, mismatch
 from ecgrepro.corpora.corpus import FORMAT, Corpus
 from ecgrepro.errors import InputError
 from ecgrepro.frames.af import prepare_corpus
@@ -37,7 +38,7 @@ class Workspace:
         if name not in paths:
             raise InputError(
                 f"corpus {name}", f"one of {', '.join(paths) or 'none'}", "no such corpus",
-                f"Run `ecgrepro data fetch {name.partition('_v')[0]}` and {_ingest(name)}, or name the folder.",
+                f"Run `ecgrepro data fetch {data_set_of(name)}` and `{ingest_command(name)}`, or name the folder.",
             )  # fmt: skip
         if name not in self._cache:
             self._cache[name] = Corpus(paths[name])
@@ -57,22 +58,19 @@ class Workspace:
     def check(self, trial):
         """Raise `InputError` unless every corpus of a trial is the one it was described with, and what it is called."""
         for name, fingerprint in trial.corpora:
-            self._check_revision(name)
+            self._check_alias(name)
             if self.corpus(name).fingerprint != fingerprint:
                 raise InputError(
                     f"corpus {name}", f"content {fingerprint[:12]}", self.corpus(name).fingerprint[:12],
                     "The trial was described for other recordings: describe it again.",
                 )  # fmt: skip
 
-    def _check_revision(self, name):
-        """A corpus named such as ``cinc2017_v2`` must be CinC 2017 with the labels of that revision."""
-        data_set, named, revision = name.partition("_v")
-        manifest = self.corpus(name).manifest
-        expected = f"{data_set} with labels v{revision}"
-        found = f"{manifest['data_set']} with labels {manifest['options'].get('labels')}"
-        if named and found != expected:
-            fix = f"Put another folder in its place: {_ingest(name)}."
-            raise InputError(f"corpus {name}", expected, found, fix)
+    def _check_alias(self, name):
+        """A corpus named such as ``cinc2017_v2`` must be of the data set, and have the options, that the name says."""
+        wrong = mismatch(name, self.corpus(name).manifest) if name in ALIASES else None
+        if wrong:
+            fix = f"Put another folder in its place: `{ingest_command(name)}`."
+            raise InputError(f"corpus {name}", *wrong, fix)
 
     def streams(self, names, fs, kind="beats"):
         """Single-lead streams of corpora at one sampling rate, with annotations of one kind; see `Streams`."""
@@ -85,13 +83,6 @@ class Workspace:
     def inputs_key(self, trial):
         """Names the content of a fine-tuning trial's inputs; its recipe has the constants that standardise them."""
         return f"{trial.corpora} {trial.recipe.input}"
-
-
-def _ingest(name):
-    """The command that makes a corpus of a name, which may end with a label revision."""
-    data_set, _, revision = name.partition("_v")
-    options = f" --labels v{revision} --out DATA/{name}" if revision else ""
-    return f"`ecgrepro data ingest {data_set}{options}`"
 
 
 @lru_cache(maxsize=4)

@@ -60,6 +60,13 @@ def test_an_example_of_future_prediction_counts_all_its_frames():
     assert one.frames == one.trials * 112 * 512 * 10
 
 
+def test_a_corpus_that_goes_by_a_name_of_its_own_has_its_data_sets_patients():
+    scale = configure(resnet1d.SCALES, "pilot", arms=["rhythm"], labels=0.1)
+    one = next(work for work in cost_projection.scale_works(resnet1d, scale, {}) if "rhythm" in work.what)
+    # a tenth of MIT-BIH's 47 people, rounded, is held out
+    assert one.frames == one.trials * 42 * 10_923
+
+
 def test_a_sample_of_patients_is_counted_alone():
     scale = configure(pretrain_size.SCALES, "pilot", arms=["patients_6_pass"])
     one = next(w for w in cost_projection.scale_works(pretrain_size, scale, {}) if "pre-training" in w.what)

@@ -21,6 +21,7 @@ LEVEL = CLAIMS["WC-T1-none-macro"]
 COUNTS = CLAIMS["DA-17v-v3"]
 #: The pilot with two arms alone: all of it would take a minute to write.
 PILOT = configure(resnet1d.SCALES, "pilot", arms=["random", "beat_2048"], labels=[1.0, 0.1])
+RHYTHM = configure(resnet1d.SCALES, "pilot", arms=["rhythm"], seeds=1)
 
 
 @pytest.fixture
@@ -116,6 +117,15 @@ def test_what_was_replaced_is_listed(home, commit):
         "pretraining corpus: mitbih_arrhythmia + svdb in place of icentia11k",
         "pretraining frame: 1024 in place of 2048",
     )
+
+
+def test_a_pretraining_corpus_is_told_as_its_data_set(home, monkeypatch):
+    monkeypatch.setitem(resnet1d.SCALES, "pilot", RHYTHM)
+    fabricated.commit(folder(home), fabricated.trials(RHYTHM), fabricated.gain)
+    runs = designs.fine_tuning(designs.results("resnet1d", "pilot"), "rhythm", 1.0)
+    assert dict(runs[0]["trial"]["corpora"]).keys() == {"cinc2017"}
+    told = evidence.supplied("resnet1d", "rhythm", "pilot", runs)
+    assert (told["pretraining_corpus"], told["corpora"]) == ("mitbih_arrhythmia", ["cinc2017"])
 
 
 def test_a_level_with_replaced_parts_gets_no_verdict(home, commit):

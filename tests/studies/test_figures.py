@@ -1,6 +1,7 @@
 import base64
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -117,3 +118,10 @@ def test_a_table_can_be_downloaded_from_the_page_itself(synthetic, name):
     assert f'download="{name}"' in html
     data = html.split("base64,")[1].split('"')[0]
     assert base64.b64decode(data).decode() == 'arm,estimate\nrandom,0.25\n"beat, 8.2 s",\n'
+
+
+def test_an_interval_that_leaves_its_estimate_out_can_be_drawn():
+    rows = pd.DataFrame({"estimate": [0.5, 0.5], "low": [0.4, 0.6], "high": [0.7, 0.8]})
+    assert np.allclose(figures.reach(rows), [[0.1, 0.0], [0.2, 0.3]])
+    row = next(rows.rename(columns={"estimate": "difference"}).itertuples())
+    assert np.allclose(figures.reach(row), [0.1, 0.2])

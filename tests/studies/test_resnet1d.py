@@ -94,7 +94,7 @@ def test_frames_of_the_pilot_last_as_long_as_the_published_ones():
 
 
 def test_tasks_of_the_pilot_see_nearly_as_many_frames():
-    patients = {("mitbih_arrhythmia", "svdb"): 112, ("mitbih_arrhythmia",): 42}
+    patients = {("mitbih_arrhythmia", "svdb"): 112, ("mitbih_rhythms",): 42}
     for name, source in SCALES["pilot"].pretrainings.items():
         people = patients[source.corpora or SCALES["pilot"].pretraining_corpora]
         frames = people * source.recipe.frames_per_patient * (10 if source.recipe.task == "future" else 1)
@@ -106,7 +106,7 @@ def test_trials_name_the_corpora_of_their_stage():
         names = tuple(name for name, _ in trial.corpora)
         if trial.stage == "pretraining":
             alone = trial.arm in ("rhythm", "beat_mitbih")
-            assert names == (("mitbih_arrhythmia",) if alone else ("mitbih_arrhythmia", "svdb"))
+            assert names == (("mitbih_rhythms",) if alone else ("mitbih_arrhythmia", "svdb"))
         else:
             assert names == (("cinc2017_v2",) if "labels_v2" in trial.arm else ("cinc2017",))
 

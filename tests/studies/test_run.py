@@ -113,7 +113,9 @@ def test_unknown_settings_are_refused_before_anything_is_made(home):
 
 def test_real_scales_need_a_folder_of_corpora_and_say_how_to_get_it(home):
     words = (
-        "expected the corpora cinc2017, mitbih_arrhythmia, svdb, cinc2017_v2 in .*data fetch NAME.*-p data="
+        "expected the corpora cinc2017, mitbih_arrhythmia, svdb, mitbih_rhythms, cinc2017_v2 in .*data fetch NAME"
+        ".*mitbih_rhythms: `ecgrepro data ingest mitbih_arrhythmia --rhythms --out DATA/mitbih_rhythms`; "
+        "cinc2017_v2: `ecgrepro data ingest cinc2017 --labels v2 --out DATA/cinc2017_v2`.*-p data="
     )
     with pytest.raises(SettingsError, match=words):
         run_study("resnet1d", "pilot")
@@ -142,6 +144,24 @@ def test_another_label_revision_is_refused_until_asked_for(home, published, corp
 
     asked = configure(SCALES, "colab", label_revision="v2")
     assert dict(open_workspace(asked, data).corpora)["cinc2017"] == data / "cinc2017"
+
+
+def test_a_folder_named_by_options_that_it_does_not_have_is_refused(home, corpora, tmp_path):
+    from ecgrepro.studies.scale import configure
+
+    data = tmp_path / "data"
+    for name in ("cinc2017", "cinc2017_v2"):
+        shutil.copytree(corpora / "cinc2017", data / name)
+    scale = configure(SCALES, "paper", arms=["random", "report_random"])
+    wanted = "cinc2017_v2: expected the corpus cinc2017 with labels v2; got cinc2017 with labels v3"
+    with pytest.raises(
+        SettingsError, match=f"{wanted}.*data ingest cinc2017 --labels v2 --out DATA/cinc2017_v2"
+    ):
+        open_workspace(scale, data)
+    manifest = data / "cinc2017_v2" / "manifest.json"
+    changed = json.loads(manifest.read_text()) | {"options": {"labels": "v2"}}
+    manifest.write_text(json.dumps(changed))
+    assert set(dict(open_workspace(scale, data).corpora)) == {"cinc2017", "cinc2017_v2"}
 
 
 def test_counts_are_the_manifests_of_a_folder(corpora):

@@ -46,6 +46,26 @@ def test_a_corpus_named_by_a_label_revision_must_have_its_labels(corpora, worksp
         other.check(trial)
 
 
+def test_a_corpus_named_by_its_rhythms_must_have_them(corpora, workspace, tmp_path):
+    named = (("mitbih_rhythms", tmp_path / "rhythms"),)
+    shutil.copytree(corpora / "icentia11k", tmp_path / "rhythms")
+    path = tmp_path / "rhythms" / "manifest.json"
+    trial = replace(
+        tiny.pretraining(workspace), corpora=Workspace(named, tmp_path).fingerprints("mitbih_rhythms")
+    )
+
+    def check(**options):
+        path.write_text(
+            json.dumps(json.loads(path.read_text()) | {"data_set": "mitbih_arrhythmia", "options": options})
+        )
+        Workspace(named, tmp_path).check(trial)
+
+    wanted = "expected mitbih_arrhythmia with rhythms; got mitbih_arrhythmia with no rhythms"
+    with pytest.raises(InputError, match=f"{wanted}.*mitbih_arrhythmia --rhythms --out DATA/mitbih_rhythms"):
+        check()
+    check(rhythms=True)
+
+
 def test_a_missing_label_revision_is_told_with_the_remedy(workspace):
     with pytest.raises(
         InputError, match="data fetch cinc2017` and .*ingest cinc2017 --labels v0 --out DATA/cinc2017_v0"
