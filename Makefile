@@ -26,7 +26,7 @@ book: $(STAMP)
 	$(BIN)/ecgrepro book
 
 test: $(STAMP)
-	$(BIN)/python -m pytest --cov=ecgrepro --cov-report=term
+	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --cov=ecgrepro --cov-report=term
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

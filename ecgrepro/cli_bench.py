@@ -61,7 +61,8 @@ def bench(names, quick, say):
     -------
     report : dict
         ``machine``, ``versions``, ``backend``, ``started``, ``seconds``, ``peak_memory_MB``, ``complete``, ``found``
-        (a dict for each measurement), ``work`` and ``studies`` (see `cost_projection.project` and `totals`).
+        (a dict for each measurement), ``work``, ``studies`` and ``published`` (see `cost_projection.project`,
+        `totals` and `published`).
     stopped : bool
         Whether Ctrl-C ended it; then the projection is made of what had been measured.
     """
@@ -86,7 +87,8 @@ def bench(names, quick, say):
     report = {"machine": machine, "versions": run_record.versions(), "backend": keras.backend.backend(),
               "started": started, "seconds": round(time.perf_counter() - began, 1), "complete": not stopped,
               "peak_memory_MB": cost.peak_memory_mb(), "found": found, "work": rows,
-              "studies": cost_projection.totals(rows, names)}  # fmt: skip
+              "studies": cost_projection.totals(rows, names),
+              "published": cost_projection.published(names)}  # fmt: skip
     return report, stopped
 
 
@@ -168,17 +170,25 @@ def table(report):
         "",
         *NOTES,
     ]
-    lines += ["", *map(_assumed, report["work"]), ""]
+    for paragraph in (map(_assumed, report["work"]), map(_published, report["published"])):
+        lines += ["", *paragraph]
+    lines.append("")
     memory = report["peak_memory_MB"] / 1024
     return "\n".join([*lines, f"Measured in {_minutes(report['seconds'])}, {memory:.1f} GiB resident."])
 
 
 def _assumed(row):
-    hours = row["published_hours"]
-    published = f"; published: {hours:g} h on {row['published_machine']}" if hours else ""
-    trials = f"{row['trials']} trial{'s' * (row['trials'] > 1)}"
-    return (f"{row['study']}, {row['scale']}: {row['what']}, {trials}, {row['net']}, "
-            f"{row['assumption']}{published} [{row['source']}]")  # fmt: skip
+    return (f"{row['study']}, {row['scale']}: {row['what']}, {_trials(row)}, {row['net']}, "
+            f"{row['assumption']} [{row['source']}]")  # fmt: skip
+
+
+def _published(row):
+    return (f"{row['study']}, published: {row['what']}, {_trials(row)}, {row['hours']:g} h on {row['machine']} "
+            f"[{row['source']}]")  # fmt: skip
+
+
+def _trials(row):
+    return f"{row['trials']} trial{'s' * (row['trials'] > 1)}"
 
 
 def _lines(rows):

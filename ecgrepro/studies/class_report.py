@@ -56,7 +56,9 @@ def missing(net, folder=None):
         try:
             class_report.find(name, folder)
         except SettingsError as error:
-            return str(error).replace(f"{paths.home()}{os.sep}", "")  # shown on a page, whose reader has another home
+            return str(error).replace(
+                f"{paths.home()}{os.sep}", ""
+            )  # shown on a page, whose reader has another home
     return ""
 
 

@@ -250,7 +250,7 @@ def project(listed, speeds, precisions):
     list of dict
         ``study``, ``scale``, ``what``, ``net``, ``trials``, ``frames``, ``hours`` (precision to hours, None where
         nothing like the net was measured), ``measured`` (no speed was taken from another net's), ``assumption``,
-        ``source``, ``published_hours``, ``published_machine``.
+        ``source``.
     """
     rows = []
     for work in listed:
@@ -261,10 +261,22 @@ def project(listed, speeds, precisions):
         rows.append({
             "study": work.study, "scale": work.scale, "what": work.what, "net": str(work.net), "trials": work.trials,
             "frames": work.frames, "hours": hours, "measured": all(known for _, known in found.values()),
-            "assumption": work.assumption, "source": work.source, "published_hours": work.published_hours,
-            "published_machine": work.published_machine,
+            "assumption": work.assumption, "source": work.source,
         })  # fmt: skip
     return rows
+
+
+def published(studies):
+    """Hours that publications tell of their own runs of studies.
+
+    Returns
+    -------
+    list of dict
+        ``study``, ``what``, ``trials``, ``hours``, ``machine``, ``source``.
+    """
+    return [{"study": work.study, "what": work.what, "trials": work.trials, "hours": work.published_hours,
+             "machine": work.published_machine, "source": work.source}
+            for work in PUBLISHED_RUNS if work.study in studies and work.published_hours]  # fmt: skip
 
 
 def totals(rows, studies):

@@ -51,9 +51,11 @@ def test_the_average_is_over_steps_centred_on_the_recording(left, right, kept):
 @given(st.integers(1, 200), st.integers(1, 40), st.data())
 def test_it_equals_a_loop_for_any_length_and_padding(length, stride, data):
     steps = -(-length // stride)
-    share = length / steps
-    left = data.draw(st.integers(0, length - int(share) - 1 if length > share else 0))
-    right = data.draw(st.integers(0, max(0, length - left - int(share) - 1)))
+    share = -(
+        -length // steps
+    )  # so that a centre lies between the first and the last sample of the recording
+    left = data.draw(st.integers(0, max(0, length - share - 1)))
+    right = data.draw(st.integers(0, max(0, length - left - share - 1)))
     signal, features = padded(left, right, length), RNG.normal(size=(1, steps, 2)).astype("float32")
     np.testing.assert_allclose(pool(signal, features), by_loop(signal, features), rtol=1e-4, atol=1e-5)
 
