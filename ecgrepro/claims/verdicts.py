@@ -109,7 +109,7 @@ def decide(claim, estimate=None):
     if claim.rule == "arithmetic":
         return _decide_arithmetic(claim)
     if estimate is None:
-        return _not_run(claim, "no run has measured it", None)
+        return _not_run(claim, _wanting(claim), None)
     _check_scale(claim, estimate)
     if estimate.scale == "demo":
         return _not_run(claim, "the demo runs on synthetic data and decides nothing", estimate)
@@ -170,6 +170,11 @@ def count_estimate(claim, counts, scale):
     best = min(readings, key=lambda key: _distance(claim, readings[key]))
     detail = f"counted as {best}" + (f", the closest of {len(readings)} readings" if len(keys) > 1 else "")
     return Estimate(readings[best], scale=scale, detail=detail)
+
+
+def _wanting(claim):
+    parts = "; ".join(f"{part.replace('_', ' ')}: {_words(value)}" for part, value in claim.requires.items())
+    return "no run has measured it" + (f"; it takes {parts}" if parts else "")
 
 
 def _decide_arithmetic(claim):

@@ -72,7 +72,7 @@ def switch_table(effects=()):
         for switch in discrepancies.switches()
         for line in _switch_lines(switch, [effect for effect in effects if effect["switch"] == switch.name])
     ]
-    return _table("Switches", _COLUMNS, lines)
+    return _table("Switches", _COLUMNS, lines, "ledger ledger-switches")
 
 
 def register_table(study=None, listed_once=False):
@@ -198,11 +198,11 @@ def _links(entries):
     return f"<p>See also {'; '.join(links)}.</p>"
 
 
-def _table(label, columns, lines):
+def _table(label, columns, lines, look="ledger"):
     head = "".join(f'<th scope="col">{name}</th>' for name in columns)
     body = "\n".join("<tr>" + "".join(map(_cell, columns, line)) + "</tr>" for line in lines)
     return (
-        f'<table class="ledger" aria-label="{label}">\n<thead><tr>{head}</tr></thead>\n'
+        f'<table class="{look}" aria-label="{label}">\n<thead><tr>{head}</tr></thead>\n'
         f"<tbody>\n{body}\n</tbody>\n</table>"
     )
 

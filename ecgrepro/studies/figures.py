@@ -52,10 +52,21 @@ def figure(rows=1, columns=1, *, width=7.2, height=3.2, synthetic=False, **setti
     return made, axes
 
 
+def p_value(value):
+    """Print a p-value; one that four decimals would make zero says so."""
+    return "<0.0001" if value < 0.00005 else f"{value:.4f}"
+
+
 #: How columns are printed, by name; other numbers get three decimals.
-FORMATS = {"labels": "{:.0%}", "t_p": "{:.4f}", "welch_p": "{:.4f}", "seconds": "{:,.0f}", "records": "{:,}",
-           "recordings": "{:,}", "found": "{:,}", "published": "{:,}", "pairs": "{:,}", "other recordings": "{:,}",
-           "shorter": "{:,}", "frames": "{:,}", "share of frames": "{:.0%}", "milliseconds": "{:,.0f}"}  # fmt: skip
+FORMATS = {
+    **dict.fromkeys(("t_p", "welch_p", "tost_p", "p", "whole_p"), p_value),
+    **dict.fromkeys(("labels", "share of frames"), "{:.0%}"),
+    **dict.fromkeys(("seconds", "seconds per epoch", "frames per second", "milliseconds"), "{:,.0f}"),
+    **dict.fromkeys(
+        ("records", "recordings", "found", "published", "pairs", "other recordings", "shorter", "frames"),
+        "{:,}",
+    ),
+}
 
 
 def table(frame, caption, *, synthetic=False):
@@ -65,6 +76,26 @@ def table(frame, caption, *, synthetic=False):
     numbers = frame.select_dtypes("number").columns
     formats = {name: FORMATS[name] for name in numbers if name in FORMATS}
     return style.set_table_attributes('class="dataframe results"').format(formats, precision=3, na_rep="")
+
+
+class Note:
+    """A paragraph of a page that its code words."""
+
+    def __init__(self, text):
+        self.text = text
+
+    def _repr_html_(self):
+        return f"<p>{escape(self.text)}</p>"
+
+
+def note(text):
+    """Show a sentence as a paragraph, which wraps as printed text would not."""
+    return Note(text)
+
+
+def nothing():
+    """Say that there is nothing to show yet."""
+    return Note("Not run yet: none of the runs that this would be made of is committed.")
 
 
 class Download:

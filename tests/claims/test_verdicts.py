@@ -121,6 +121,7 @@ def test_demo_without_an_interval_is_not_run_rather_than_refused(make_claim):
 def test_claim_without_estimate_is_not_run(make_claim, rule):
     verdict = decide(make_claim(rule))
     assert (verdict.word, verdict.estimate, verdict.smallest_margin) == ("not run", None, None)
+    assert verdict.reason == "no run has measured it; it takes corpora: cinc2017"
 
 
 @pytest.mark.parametrize(

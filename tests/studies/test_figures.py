@@ -38,6 +38,19 @@ def test_columns_are_printed_as_their_name_asks():
         assert f">{printed}<" in html
 
 
+@pytest.mark.parametrize(
+    ("p", "printed"), [(0.00004, "<0.0001"), (0.00006, "0.0001"), (0.5, "0.5000"), (0.0, "<0.0001")]
+)
+def test_no_p_value_is_printed_as_zero(p, printed):
+    made = figures.table(pd.DataFrame({"t_p": [p]}), "Tests.").to_html()
+    assert f">{printed}<" in made.replace("&lt;", "<")
+
+
+def test_a_sentence_of_code_is_a_paragraph_of_text():
+    assert figures.note("5 < 6 arms")._repr_html_() == "<p>5 &lt; 6 arms</p>"
+    assert figures.nothing()._repr_html_().startswith("<p>Not run yet: ")
+
+
 def test_a_table_shows_no_row_numbers():
     html = figures.table(pd.DataFrame({"x": ["a", "b"]}), "").to_html()
     assert "row_heading" not in html

@@ -302,6 +302,15 @@ def environment():
     return {name: value for name, value in os.environ.items() if name != "__DASK_PARENT_PID"}
 
 
+@pytest.fixture
+def _ctrl_c():
+    """Ctrl-C as in a terminal: a shell has what it starts in the background ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_ctrl_c")
 def test_an_interrupt_ends_workers_at_once_and_loses_nothing(train, workspace, tmp_path):
     train(children.wait_for_ever)
     store, trial = tiny.open_store(tmp_path), tiny.fine_tuning(workspace)
