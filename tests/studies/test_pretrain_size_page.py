@@ -11,7 +11,7 @@ from ecgrepro.studies import pretrain_size_curves as curves
 from ecgrepro.studies import pretrain_size_design as design
 from ecgrepro.studies import pretrain_size_page as page
 from ecgrepro.studies import pretrain_size_tables as tables
-from ecgrepro.studies.figures import WATERMARK
+from ecgrepro.studies.figures import WATERMARK, Note
 from tests.studies import fabricated_sizes
 
 SIZES = sorted(study.PILOT_SIZES)
@@ -142,9 +142,11 @@ def test_the_evidence_of_the_page_runs_with_whatever_is_committed(monkeypatch, c
     for source in (imports, *sources[start:stop]):
         exec(source, names)
     printed = capsys.readouterr().out
-    assert "fine-tuning runs of this design are committed" in printed
+    notes = [item.text for item in shown if isinstance(item, Note)]
+    assert "fine-tuning runs of this design are committed" in notes[0]
     assert ("random start is missing" in printed) == (found == "nothing")
-    assert bool(shown) == (found in ("some arms", "everything"))
+    assert (len(notes) < len(shown)) == (found in ("some arms", "everything"))
+    assert ("Not run yet" in " ".join(notes)) == (found != "everything")
     captions = [item.caption for item in shown if hasattr(item, "caption")]
     assert not [text for text in captions if "%" in NOT_OF_PEOPLE.sub("", text)]
 
