@@ -42,9 +42,12 @@ def draw_scores(found, *, synthetic=False):
     return made
 
 
-def draw_differences(found, *, synthetic=False, margin=0.02):
-    """Draw paired differences to random start with 95 % intervals, the margin shaded. Returns the figure."""
-    table = difference_table(found)
+def draw_differences(found, table=None, *, synthetic=False, margin=0.02):
+    """Draw paired differences to random start with 95 % intervals, the margin shaded. Returns the figure.
+
+    `table` is what `difference_table` makes of `found`, where it is at hand: resampling takes its time.
+    """
+    table = difference_table(found) if table is None else table
     others = [arm for arm in arms(found) if arm != "random"]
     made, axes = figure(1, len(shares(found)), height=2.6 + 0.6 * max(len(others), 1), synthetic=synthetic, sharey=True,
                         sharex=True, squeeze=False)  # fmt: skip

@@ -40,6 +40,14 @@ def test_differences_of_two_arms_are_titled_by_their_share_of_labels(found):
     assert titles == [f"{share:.0%} of the labels" for share in arm_tables.shares(found)]
 
 
+def test_differences_at_hand_are_drawn_and_not_made_again(found, monkeypatch):
+    table = arm_tables.difference_table(found).assign(difference=0.25, low=0.2, high=0.3)
+    monkeypatch.setattr(arm_figures, "difference_table", None)
+    for ax in arm_figures.draw_differences(found, table).axes:
+        (marks,) = [line for line in ax.lines if line.get_marker() == "o"]
+        assert set(marks.get_xdata()) == {0.25}
+
+
 def test_one_seed_still_makes_a_page(found):
     one = only(found, seed=0)
     assert np.isfinite(arm_tables.difference_table(one).difference).all()
