@@ -170,9 +170,7 @@ def table(report):
         "",
         *NOTES,
     ]
-    for paragraph in (map(_assumed, report["work"]), map(_published, report["published"])):
-        lines += ["", *paragraph]
-    lines.append("")
+    lines += ["", *map(_assumed, report["work"]), *map(_published, report["published"]), ""]
     memory = report["peak_memory_MB"] / 1024
     return "\n".join([*lines, f"Measured in {_minutes(report['seconds'])}, {memory:.1f} GiB resident."])
 

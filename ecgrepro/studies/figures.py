@@ -79,18 +79,13 @@ def table(frame, caption, *, synthetic=False):
 
 
 class Note:
-    """A paragraph of a page that its code words."""
+    """A paragraph of a page that its code words; it wraps, as printed text does not."""
 
     def __init__(self, text):
         self.text = text
 
     def _repr_html_(self):
         return f"<p>{escape(self.text)}</p>"
-
-
-def note(text):
-    """Show a sentence as a paragraph, which wraps as printed text would not."""
-    return Note(text)
 
 
 def nothing():

@@ -95,7 +95,7 @@ CROPS = TrainedNet("xresnet1d101", (1250, 12), 44, batch_size=128)
 CROPS_INCEPTION = TrainedNet("inception1d", (1250, 12), 18, batch_size=10)
 
 STOPPED = "epochs as published, {:.0f} on average"
-#: The publications' own protocols, for studies whose scales are not written down yet.
+#: The publications' own protocols: work of studies whose scales are not written down yet, hours of all.
 PUBLISHED_RUNS = (
     # Class report (736e4ab): all 11,000 patients in 88,000 steps of 512 frames; patients 0 to 2,047 in 16 x 1,024.
     # Hours of the report's "computational requirements" are those of the long runs.

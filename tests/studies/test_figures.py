@@ -47,7 +47,7 @@ def test_no_p_value_is_printed_as_zero(p, printed):
 
 
 def test_a_sentence_of_code_is_a_paragraph_of_text():
-    assert figures.note("5 < 6 arms")._repr_html_() == "<p>5 &lt; 6 arms</p>"
+    assert figures.Note("5 < 6 arms")._repr_html_() == "<p>5 &lt; 6 arms</p>"
     assert figures.nothing()._repr_html_().startswith("<p>Not run yet: ")
 
 
