@@ -105,7 +105,7 @@ def claims_command(
         raise SettingsError(
             "study", f"one of {', '.join(STUDIES)}", repr(study), "Leave it out for all claims."
         )
-    rows = [row for row in ledger_rows() if study in (None, row["study"])]
+    rows = ledger_rows(study)
     if as_json:
         typer.echo(json.dumps(rows, indent=1))
         return

@@ -108,7 +108,7 @@ def test_claims_in_words_show_published_and_measured(ecgrepro, monkeypatch):
     from ecgrepro.studies import evidence
     from tests.studies import ledger_rows
 
-    monkeypatch.setattr(evidence, "ledger_rows", lambda: ledger_rows.measured_rows(0.0))
+    monkeypatch.setattr(evidence, "ledger_rows", lambda study: ledger_rows.measured_rows(0.0))
     _, out, _ = ecgrepro("claims")
     (line,) = (line for line in out.splitlines() if line.startswith(f"{ledger_rows.GAIN} "))
     assert line.split(None, 1)[1].split() == GAINED.split()

@@ -7,6 +7,9 @@ the publication implies and gives the interval in which the result must lie. The
 * supported where it has, and lies wholly within the printed result's interval widened by the margin,
 * inconclusive where it has, but the printed digits are too coarse for the margin.
 
+An interval of `welch_intervals` at `EQUIVALENCE_LEVEL` is judged as the rule equivalence judges: what counts is the
+margin, and not whether 0 is in it. At any other level it is judged as above, that is as a test of significance.
+
 A claim of several parts is supported only if all are, and contradicted as soon as one is.
 """
 
@@ -18,6 +21,9 @@ from scipy.special import stdtrit
 
 from ecgrepro.claims.claim import printed_interval
 from ecgrepro.errors import InputError
+
+#: Nominal coverage at which lying within a margin is what two one-sided tests at 5 % ask.
+EQUIVALENCE_LEVEL = 0.90
 
 
 @dataclass(frozen=True)
@@ -48,7 +54,8 @@ def run_check(claim):
         raise InputError(
             f"ledger claim {claim.id}", "inputs that the check can use", repr(fault), fix
         ) from fault
-    words = {part: judge(computed[part], published[part], claim.margin) for part in computed}
+    word = judge_equivalence if _is_equivalence(claim) else judge
+    words = {part: word(computed[part], published[part], claim.margin) for part in computed}
     worst = next((w for w in ("contradicted", "inconclusive") if w in words.values()), "supported")
     sentences = [_sentence(claim, part, computed[part], words[part]) for part in computed]
     return ArithmeticResult(worst, computed, "; ".join(sentences) + ".")
@@ -68,12 +75,29 @@ def judge(computed, published, margin):
     return "supported" if wide else "inconclusive"
 
 
+def judge_equivalence(computed, published, margin):
+    """Return the word for one computed (low, high) by where it lies to the margin around the printed result.
+
+    >>> judge_equivalence((0.001, 0.01), (0.0, 0.0), 0.02)
+    'supported'
+    """
+    low, high = _minus(computed, published)
+    if -margin < low and high < margin:
+        return "supported"
+    return "contradicted" if low > margin or high < -margin else "inconclusive"
+
+
+def _is_equivalence(claim):
+    return claim.comparison.get("level") == EQUIVALENCE_LEVEL
+
+
 def _sentence(claim, part, computed, word):
     name = "" if part is None else f"{part}: "
     printed = claim.published if part is None else claim.published[part]
+    within = _is_equivalence(claim)
     relation = {
-        "supported": "agrees with",
-        "contradicted": "excludes",
+        "supported": "lies within the margin of" if within else "agrees with",
+        "contradicted": "lies beyond the margin of" if within else "excludes",
         "inconclusive": "is too wide to judge",
     }
     bound = "at least " if (claim.printed or {}).get("rounding") == "lower_bound" else ""
@@ -165,8 +189,8 @@ def _share(reference, early, full):
 def welch_intervals(claim):
     """Confidence interval of ``first`` minus ``second`` of each part, by Welch's t from means, SDs and runs.
 
-    The comparison's ``level`` is its nominal coverage; at .9, lying within a margin is what two one-sided tests at
-    5 % ask. The limits are the widest that the printed digits leave room for, so runs are taken for unpaired.
+    The comparison's ``level`` is its nominal coverage; see `EQUIVALENCE_LEVEL` for what it decides. The limits are the
+    widest that the printed digits leave room for, so runs are taken for unpaired.
     Source: Welch (1947), doi:10.1093/biomet/34.1-2.28.
     """
     level = claim.comparison["level"]

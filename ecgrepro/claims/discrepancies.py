@@ -56,10 +56,11 @@ class Switch:
     Attributes
     ----------
     name : str
-        Of the arm of the study resnet1d that turns it.
+        Of the arm of the study resnet1d that turns it, at scales whose other arms have it not turned.
     question : str
     switched, usual : str
-        Its two values in words: that of the arm, and that of all other runs of this project.
+        Its two values in words: that of the arm, and that of all other runs of this project; the latter names the
+        scales where it is the other way round.
     published : str
         Which of the two the documents say, or do.
     default : str

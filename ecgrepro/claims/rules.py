@@ -21,10 +21,13 @@ def rules_hash(study, claims=None):
     return _sha256(rule_hashes(study, claims))
 
 
-def rule_hashes(study, claims=None):
-    """Return claim id to `rule_hash` for all claims of a study: what a trial stores."""
+def rule_hashes(study=None, claims=None):
+    """Return claim id to `rule_hash` for the claims of a study, or for all: these a trial stores.
+
+    All, because a claim may compare arms of two studies.
+    """
     claims = ledger.load() if claims is None else claims
-    return {claim.id: rule_hash(claim) for claim in claims if claim.study == study}
+    return {claim.id: rule_hash(claim) for claim in claims if study in (None, claim.study)}
 
 
 def changed_after_run(stored, claims=None):

@@ -118,7 +118,7 @@ def check_direction(where, rule, direction):
     """Raise InputError unless a difference or trend has +1 or -1, and no other rule has a direction."""
     allowed = (1, -1) if rule in ("difference", "trend") else (None,)
     if direction not in allowed:
-        fix = "The claimed sign of first minus second arm, in a trend of last minus first; no other rule has one."
+        fix = "The claimed sign of first minus second arm, in a trend of the rise from first to last; no other has one."
         raise InputError(f"{where}: direction", f"one of {allowed}", repr(direction), fix)
 
 

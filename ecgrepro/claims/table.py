@@ -6,13 +6,13 @@ from numbers import Integral, Real
 
 from ecgrepro.claims import ledger
 from ecgrepro.claims.rules import changed_after_run
-from ecgrepro.claims.verdicts import decide
+from ecgrepro.claims.verdicts import LEVELS, decide
 from ecgrepro.errors import InputError
 
 _COPIED = ("level", "scale", "n_seeds", "n_records")
 
 
-def claims_table(estimates=None, *, stored_rules=None, claims=None):
+def claims_table(estimates=None, *, stored_rules=None, commands=None, claims=None):
     """Return one JSON-serialisable dict per claim, in the ledger's order.
 
     Parameters
@@ -22,6 +22,8 @@ def claims_table(estimates=None, *, stored_rules=None, claims=None):
     stored_rules : mapping of claim id to hash, optional
         What the trials stored (`ecgrepro.claims.rules.rule_hashes`); a difference is told in ``rule_changed``
         and in ``reason``.
+    commands : mapping of claim id to str, optional
+        What supplies a claim's runs, where the ledger does not say: see `what_supplies_it`.
     claims : sequence of Claim, optional
         Default: the packaged ledger.
 
@@ -31,9 +33,10 @@ def claims_table(estimates=None, *, stored_rules=None, claims=None):
         Keys: id, study, source, statement, metric, rule, published (number or mapping), printed,
         published_spread, margin, ours (number, mapping or None), interval ([low, high], None or, for an
         arithmetic claim of several parts, a mapping of part to [low, high]), level, scale, n_seeds,
-        n_records, verdict, substitute, substitutes, reason, smallest_margin, rule_changed, missing,
-        command, note, correction.
-        ``missing`` and ``command`` are empty unless the verdict is "not run".
+        n_records, detail (how it was measured), verdict, substitute, substitutes, reason, smallest_margin,
+        rule_changed, missing, command, note, correction.
+        ``missing`` and ``command`` are empty unless the verdict is "not run". ``reason`` also tells how an
+        interval was made, of a trend the t interval too, and which arms ran before the rule was on record.
 
     Raises
     ------
@@ -47,7 +50,9 @@ def claims_table(estimates=None, *, stored_rules=None, claims=None):
             "estimates", "ids of the ledger", str(unknown), "Correct the id, or enter the claim."
         )
     changed = {} if stored_rules is None else changed_after_run(stored_rules, claims)
-    return [_row(claim, estimates.get(claim.id), changed.get(claim.id, "")) for claim in claims]
+    return [
+        _row(claim, estimates.get(claim.id), changed.get(claim.id, ""), commands or {}) for claim in claims
+    ]
 
 
 def what_is_missing(claim, verdict):
@@ -64,10 +69,16 @@ def what_is_missing(claim, verdict):
     return "; ".join([data, *more])
 
 
-def what_supplies_it(claim):
-    """Return the command that supplies a claim's estimate; empty where this project has none."""
+def what_supplies_it(claim, commands=None):
+    """Return the command that supplies a claim's estimate; empty where this project has none.
+
+    The ledger's own goes first, then that of `commands` (claim id to command: the studies know where an arm is run),
+    then the claim's own study.
+    """
     if claim.command is not None:
         return claim.command
+    if claim.id in (commands or {}):
+        return commands[claim.id]
     if claim.rule == "count":
         names = claim.requires["corpora"]
         steps = [f"ecgrepro data {step} {name}" for name in names for step in ("fetch", "ingest")]
@@ -75,7 +86,7 @@ def what_supplies_it(claim):
     return f"ecgrepro run {claim.study} --scale paper"
 
 
-def _row(claim, estimate, changed):
+def _row(claim, estimate, changed, commands):
     verdict = decide(claim, estimate)
     not_run = verdict.word == "not run"
     return {
@@ -92,24 +103,35 @@ def _row(claim, estimate, changed):
         **_measured(verdict),
         "verdict": verdict.word,
         "substitute": verdict.substitute,
-        "reason": f"{verdict.reason} ({changed})" if changed else verdict.reason,
+        "reason": _reason(claim, verdict, changed),
         "smallest_margin": _plain(verdict.smallest_margin),
         "rule_changed": changed,
         "missing": what_is_missing(claim, verdict),
-        "command": what_supplies_it(claim) if not_run else "",
+        "command": what_supplies_it(claim, commands) if not_run else "",
         "note": claim.note,
         "correction": claim.correction,
     }
 
 
+def _reason(claim, verdict, changed):
+    estimate = verdict.estimate
+    early = " and ".join(estimate.before_rule) if estimate else ""
+    marks = [changed, early and f"{early} ran before the rule was on record"]
+    parts = [verdict.reason, estimate.detail if estimate and claim.rule in LEVELS else ""]
+    reason, mark = ("; ".join(filter(None, texts)) for texts in (parts, marks))
+    return f"{reason} ({mark})" if mark else reason
+
+
 def _measured(verdict):
     estimate = verdict.estimate
     if estimate is None:
-        return {"ours": None, "interval": None, **dict.fromkeys(_COPIED), "scale": "", "substitutes": []}
+        nothing = {**dict.fromkeys(_COPIED), "scale": "", "detail": "", "substitutes": []}
+        return {"ours": None, "interval": None, **nothing}
     return {
         "ours": _plain(estimate.value),
         "interval": _interval(estimate.low, estimate.high),
         **{name: _plain(getattr(estimate, name)) for name in _COPIED},
+        "detail": estimate.detail,
         "substitutes": list(estimate.substitutes),
     }
 

@@ -17,21 +17,23 @@ arithmetic none      see `ecgrepro.claims.arithmetic`; needs no run
 ========== ========= =========================== ==================================== ==============
 
 "Wholly" is strict: an interval that touches a limit lies on neither side of it. The order of the columns
-is the order of the tests: a gain wholly above 0 supports a claimed gain however small it is.
+is the order of the tests: a gain wholly above 0 supports a claimed gain however small it is. Where
+something stands against any decision (`Estimate.undecidable`), the verdict is "inconclusive".
 """
 
 import math
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ecgrepro.claims.arithmetic import run_check
+from ecgrepro.claims.arithmetic import EQUIVALENCE_LEVEL, run_check
 from ecgrepro.errors import InputError
 
 #: Words a verdict can have.
 WORDS = ("supported", "contradicted", "inconclusive", "not run")
 SCALES = ("demo", "pilot", "colab", "paper")
 #: Nominal coverage of the interval that each rule is judged by.
-LEVELS = {"difference": 0.95, "trend": 0.95, "equivalence": 0.90, "value": 0.95}
+LEVELS = {"difference": 0.95, "trend": 0.95, "equivalence": EQUIVALENCE_LEVEL, "value": 0.95}
 #: Rules that still say something where a required part was replaced by another.
 _RULES_FOR_SUBSTITUTES = ("difference", "trend")
 
@@ -44,10 +46,10 @@ class Estimate:
     ----------
     value : float, or mapping of part to number
         For difference and equivalence first minus second arm; for value our own level (the published
-        figure is subtracted here); for trend last minus first arm; for count the counts.
+        figure is subtracted here); for trend the mean line's change over all arms; for count the counts.
     low, high : float or None
-        Limits of the interval in the same unit; None for counts, mappings where an arithmetic claim has
-        several parts.
+        Limits of the interval in the same unit; None for counts and where `undecidable` says why there are none,
+        mappings where an arithmetic claim has several parts.
     level : float or None
         Nominal coverage: `LEVELS` of the claim's rule; None for counts.
     scale : str
@@ -59,6 +61,8 @@ class Estimate:
         How it was measured, for the reader.
     undecidable : str
         Why nothing may be decided from it, as `capped_runs` words it; empty where nothing stands against it.
+    before_rule : tuple of str
+        Arms that ran before the claim's rule was on record, such as "random of resnet1d".
     """
 
     value: object
@@ -71,6 +75,7 @@ class Estimate:
     n_records: int | None = None
     detail: str = ""
     undecidable: str = ""
+    before_rule: tuple = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,7 +145,7 @@ def replaced_parts(claim, supplied):
 
 
 def capped_runs(n_capped, n_runs):
-    """Return why nothing is decided where more than a tenth of the runs hit the epoch cap, else ""."""
+    """Return why nothing is decided where of the runs that can stop early over a tenth hit the epoch cap, else ""."""
     if 10 * n_capped <= n_runs:
         return ""
     return f"more than a tenth of the runs hit the epoch cap ({n_capped} of {n_runs})"
@@ -152,9 +157,8 @@ def count_estimate(claim, counts, scale):
     Parameters
     ----------
     claim : Claim
-        Its ``key`` is a dotted path, or a list of them where the publication leaves open which reading
-        it counted: the reading with the most agreeing parts is taken (of equal ones the nearest), and
-        named in ``detail``.
+        Its ``key`` is a dotted path, or a list of them where the publication leaves open which reading it counted:
+        the reading with the most agreeing parts is taken (of equal ones the nearest), and named in ``detail``.
     counts : mapping
         For example ``{"cinc2017": {"v2": {"N": 5050, ...}}}``.
     scale : str
@@ -163,8 +167,7 @@ def count_estimate(claim, counts, scale):
     """
     keys = claim.comparison["key"]
     keys = [keys] if isinstance(keys, str) else keys
-    readings = {key: _look_up(counts, key) for key in keys}
-    readings = {key: found for key, found in readings.items() if _has_parts(claim, found)}
+    readings = {key: found for key in keys if _has_parts(claim, found := _look_up(counts, key))}
     if not readings:
         return None
     best = min(readings, key=lambda key: _distance(claim, readings[key]))
@@ -219,12 +222,8 @@ def _judge_closeness(low, high, margin, _):
     return "contradicted" if low > margin or high < -margin else "inconclusive"
 
 
-_JUDGES = {
-    "difference": _judge_direction,
-    "trend": _judge_direction,
-    "equivalence": _judge_closeness,
-    "value": _judge_closeness,
-}
+_JUDGES = dict.fromkeys(("difference", "trend"), _judge_direction)
+_JUDGES |= dict.fromkeys(("equivalence", "value"), _judge_closeness)
 
 
 def _decide_count(claim, estimate):
@@ -232,9 +231,7 @@ def _decide_count(claim, estimate):
     if missing := [part for part in published if part not in ours]:
         return _not_run(claim, f"not counted: {', '.join(map(str, missing))}", estimate)
     wrong = _disagreeing(claim, estimate.value)
-    found = [
-        f"{'' if p is None else f'{p} '}{ours[p]:,} against {published[p]:,}" for p in wrong or published
-    ]
+    found = [f"{p or ''} {ours[p]:,} against {published[p]:,}".strip() for p in wrong or published]
     reason = f"{estimate.detail or 'counted'}: {', '.join(found)}"
     return Verdict(claim.id, "contradicted" if wrong else "supported", False, reason, None, estimate)
 
@@ -261,7 +258,8 @@ def _check_interval(claim, estimate):
 
 def _meets(part, required, supplied):
     required, supplied = _several(required), _several(supplied)
-    return set(required) <= set(supplied) if part == "corpora" else sorted(required) == sorted(supplied)
+    # counted, not sorted: what an arm lacks is None, which has no order among numbers
+    return set(required) <= set(supplied) if part == "corpora" else Counter(required) == Counter(supplied)
 
 
 def _several(value):

@@ -113,6 +113,14 @@ class Equivalence:
         """Whether the whole two-level interval lies strictly within the margin."""
         return -self.margin < self.difference.low and self.difference.high < self.margin
 
+    @property
+    def answer(self):
+        """One of "equal" (the whole interval lies within the margin), "different" (wholly outside it), "open"."""
+        if self.within_margin:
+            return "equal"
+        outside = self.difference.low > self.margin or self.difference.high < -self.margin
+        return "different" if outside else "open"
+
 
 def arm_estimate(table, metric, *, part="test", level=0.95, n_resamples=2000, seed, clusters=None):
     """Return one arm's mean score over seeds with its intervals.

@@ -180,27 +180,76 @@ def seeds_needed(difference, sd, *, power=0.8, alpha=0.05):
     Returns
     -------
     int
-        The smallest number of seeds, at least 2, whose power (`statsmodels` `TTestPower`) suffices.
+        The smallest number of seeds, at least 2, whose power (`t_test_power`) suffices.
 
     Raises
     ------
     SettingsError
         For a difference of 0, a negative sd, or shares outside 0 .. 1.
     """
-    from statsmodels.stats.power import TTestPower  # takes a second to import
-
     _check_power_settings(difference, sd, power, alpha)
     if sd == 0:
         return 2
-    # Not solve_power: it returns NaN for large effects, where two seeds already suffice.
-    effect, achieved = abs(difference) / sd, TTestPower().power
+    return smallest_number(lambda n: t_test_power(difference / sd, n, alpha) >= power)
+
+
+def t_test_power(effect, n, alpha=0.05):
+    """Return the power of a two-sided paired t test.
+
+    Parameters
+    ----------
+    effect : float
+        True mean difference in standard deviations of the difference.
+    n : int
+        Pairs, at least 2.
+    alpha : float
+        Level of the test.
+
+    Returns
+    -------
+    float
+
+    Notes
+    -----
+    The square of a noncentral t with n - 1 degrees of freedom is a noncentral F with 1 and n - 1. SciPy's noncentral t,
+    on which the power of `statsmodels` stands, is NaN for some large effects; no such case of its noncentral F is
+    known, and should there be one, a sum over quantiles of the standard deviation takes its place.
+    """
+    critical = stats.t.isf(alpha / 2, n - 1)
+    with warnings.catch_warnings():
+        # its series converges slowly at levels that nobody uses, and SciPy says so
+        warnings.simplefilter("ignore", RuntimeWarning)
+        power = float(stats.ncf.sf(critical * critical, 1, n - 1, n * effect * effect))
+    return power if math.isfinite(power) else _summed_power(effect, n, critical)
+
+
+def _summed_power(effect, n, critical):
+    """Power as a mean of normal probabilities over quantiles of the standard deviation; right to four digits."""
+    nodes, weights = np.polynomial.legendre.leggauss(200)
+    sd = np.sqrt(stats.chi2.ppf((nodes + 1) / 2, n - 1) / (n - 1))
+    centre = math.sqrt(n) * effect
+    beyond = stats.norm.sf(critical * sd - centre) + stats.norm.cdf(-critical * sd - centre)
+    return float(weights @ beyond / 2)
+
+
+def smallest_number(suffices, most=math.inf):
+    """Return the smallest whole number from 2 on that suffices, None where none up to about ``most`` does.
+
+    Parameters
+    ----------
+    suffices : callable
+        From a number to bool; true for every number above one for which it is true.
+    most : float
+    """
     high = 2
-    while achieved(effect, high, alpha) < power:
+    while not suffices(high):
         high *= 2
+        if high > most:
+            return None
     low = high // 2
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (middle, high) if achieved(effect, middle, alpha) < power else (low, middle)
+        low, high = (low, middle) if suffices(middle) else (middle, high)
     return high
 
 

@@ -17,7 +17,7 @@ from ecgrepro.studies.arm_tables import (
     tuned,
 )
 from ecgrepro.studies.designs import fine_tuning, predictions
-from ecgrepro.studies.figures import ARMS, colour, figure, reach
+from ecgrepro.studies.figures import called, colour, figure, reach
 
 
 def draw_scores(found, *, synthetic=False):
@@ -37,7 +37,7 @@ def draw_scores(found, *, synthetic=False):
                         color=colour(arm), capsize=4)  # fmt: skip
         ax.set(title=f"{share:.0%} of the labels", xlim=(-0.5, len(arms(found)) - 0.4))
         turned = {"rotation": 40, "ha": "right"} if len(arms(found)) > 3 else {}
-        ax.set_xticks(range(len(arms(found))), [ARMS.get(arm, arm) for arm in arms(found)], **turned)
+        ax.set_xticks(range(len(arms(found))), [called(arm) for arm in arms(found)], **turned)
     axes[0][0].set_ylabel(METRICS["macro_f1"])
     return made
 
@@ -56,7 +56,7 @@ def draw_differences(found, table=None, *, synthetic=False, margin=0.02):
             part = table[(table.labels == share) & (table.arm == arm)]
             y = -np.arange(len(part)) - 0.13 * shift
             ax.errorbar(part.difference, y, xerr=reach(part), fmt="o",
-                        color=colour(arm), capsize=3, label=ARMS.get(arm, arm))  # fmt: skip
+                        color=colour(arm), capsize=3, label=called(arm))  # fmt: skip
         ax.axvspan(-margin, margin, color="#dddddd", zorder=0)
         ax.axvline(0, color="#222222", linewidth=0.8)
         ax.set(title=f"{share:.0%} of the labels", xlabel="pre-trained minus random start")
@@ -82,7 +82,7 @@ def draw_learning_curves(found, *, synthetic=False):
                 for ax, name in zip(axes[:, column], columns, strict=True):
                     ax.plot(history.epoch, history[name], color=colour(arm), linewidth=0.9, alpha=0.75)
                     ax.plot(best, chosen[name], "o", color=colour(arm), markersize=4)
-            axes[0, column].plot([], [], color=colour(arm), label=ARMS.get(arm, arm))
+            axes[0, column].plot([], [], color=colour(arm), label=called(arm))
         axes[0, column].set(title=f"{share:.0%} of the labels")
         axes[1, column].set(xlabel="epoch")
     for ax, label in zip(axes[:, 0], columns.values(), strict=True):
@@ -104,5 +104,5 @@ def draw_confusion(found, *, synthetic=False, share=None):
         rows = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
         sns.heatmap(rows, vmin=0, vmax=1, annot=matrix, fmt=",.0f", cmap="Blues", cbar=False, square=True, ax=ax,
                     xticklabels=CLASSES, yticklabels=CLASSES)  # fmt: skip
-        ax.set(title=ARMS.get(arm, arm), xlabel="answered", ylabel="labelled")
+        ax.set(title=called(arm), xlabel="answered", ylabel="labelled")
     return made

@@ -8,6 +8,7 @@ from ecgrepro.evaluation.comparison import arm_estimate, paired_difference
 from ecgrepro.evaluation.predictions import logit_columns, predicted_classes
 from ecgrepro.studies.designs import predictions
 from ecgrepro.studies.evidence import RESAMPLING
+from ecgrepro.studies.figures import called
 
 #: Metrics of the pages, with how they are called; the first decides.
 METRICS = {
@@ -18,6 +19,8 @@ METRICS = {
 NAMED = 8
 DIFFERENCE_COLUMNS = ["labels", "arm", "metric", "difference", "low", "high", "records_low", "records_high", "t_low",
                       "t_high", "t_p", "welch_p", "pooled", "smallest_margin", "seeds", "records"]  # fmt: skip
+#: What a recording is paired by.
+PAIRING = ["seed", "record_id", "part", "label", "fold"]
 PRETRAINING_COLUMNS = ["arm", "seed", "corpus", "frames", "balanced accuracy", "majority class", "seconds"]
 
 
@@ -55,7 +58,7 @@ def state_sentence(state):
     text = f"{state.finished.sum()} of {state.seeds.sum()} fine-tuning runs of this design are committed"
     if left.empty:
         return f"{text}: it is complete."
-    names = [f"{row.arm} ({row.labels:.0%})" for row in left.itertuples()]
+    names = [f"{called(row.arm)} ({row.labels:.0%})" for row in left.itertuples()]
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
     told = f"{', '.join(names[:NAMED])}{more}"
     return f"{text}; {len(whole)} of {len(state)} arms are whole. Not shown, for want of runs: {told}."
@@ -76,15 +79,20 @@ def score_table(found, names=tuple(METRICS)):
 
 
 def difference_table(found, reference="random"):
-    """Paired differences to the reference arm, per share of labels and metric: DataFrame, empty without a pair."""
+    """Paired differences to the reference arm, per share of labels and metric: DataFrame, empty without a pair.
+
+    An arm with fewer seeds is compared with those of the reference arm alone; one of other recordings, or of another
+    label revision, cannot be paired and is left out.
+    """
     rows = []
     for share in shares(found):
-        base = predictions(found, reference, share)
+        reference_table = predictions(found, reference, share)
         for arm in arms(found):
-            if arm == reference or base is None:
-                continue
             table = predictions(found, arm, share)
-            for metric in METRICS if table is not None else ():
+            if arm == reference or reference_table is None or table is None:
+                continue
+            base = reference_table[reference_table.seed.isin(table.seed.unique())]
+            for metric in METRICS if _paired(table, base) else ():
                 made = paired_difference(table, base, metric, **RESAMPLING)
                 rows.append({"labels": share, "arm": arm, "metric": metric, "difference": made.estimate,
                              "low": made.low, "high": made.high, "records_low": made.records_low,
@@ -93,6 +101,12 @@ def difference_table(found, reference="random"):
                              "smallest_margin": made.smallest_margin, "seeds": made.n_seeds,
                              "records": made.n_records})  # fmt: skip
     return pd.DataFrame(rows, columns=DIFFERENCE_COLUMNS)
+
+
+def _paired(first, second):
+    """Whether two prediction tables are of the same recordings, folds and labels, seed by seed."""
+    keys = (table[PAIRING].sort_values(PAIRING, ignore_index=True) for table in (first, second))
+    return next(keys).equals(next(keys))
 
 
 def run_table(found):
@@ -110,6 +124,35 @@ def run_table(found):
                      "seconds": run["seconds"]})  # fmt: skip
     keys = ["labels", "seed", "arm"]
     return pd.DataFrame(rows).sort_values(keys, ascending=[False, True, False], ignore_index=True)
+
+
+def history_table(found):
+    """Every epoch of fine-tuning runs: their histories with labels, arm and seed. DataFrame."""
+    parts = []
+    for result in tuned(found):
+        trial = result["trial"]
+        parts.append(
+            result["history"].assign(labels=trial["recipe"]["labels"], arm=trial["arm"], seed=trial["seed"])
+        )
+    return pd.concat(parts, ignore_index=True)
+
+
+def confusion_table(found):
+    """Confusion counts of every arm and share of labels over all seeds' test records: DataFrame, a row per label."""
+    rows = []
+    for share in shares(found):
+        for arm in arms(found):
+            table = predictions(found, arm, share)
+            if table is None:
+                continue
+            test = table.query("part == 'test'")
+            matrix = metrics.confusion_matrix(test.label.to_numpy(), predicted_classes(test), len(CLASSES))
+            rows += [
+                {"labels": share, "arm": arm, "labelled": name}
+                | dict(zip(CLASSES, row.tolist(), strict=True))
+                for name, row in zip(CLASSES, matrix, strict=True)
+            ]
+    return pd.DataFrame(rows)
 
 
 def pretraining_table(found):
@@ -131,3 +174,18 @@ def pretraining_table(found):
                          "seconds": result["run"]["seconds"]})  # fmt: skip
     table = pd.DataFrame(rows, columns=PRETRAINING_COLUMNS)
     return table.sort_values(["arm", "corpus", "seed"], ignore_index=True)
+
+
+def pretraining_summary(table):
+    """Shorten a `pretraining_table` to one row per arm and corpus: DataFrame, balanced accuracy as mean and range."""
+    groups = table.groupby(["arm", "corpus"], sort=False)
+    made = groups.agg(
+        nets=("seed", "nunique"),
+        frames=("frames", "first"),
+        mean=("balanced accuracy", "mean"),
+        lowest=("balanced accuracy", "min"),
+        highest=("balanced accuracy", "max"),
+        constant=("majority class", "mean"),
+        seconds=("seconds", "median"),
+    ).reset_index()
+    return made.rename(columns={"mean": "balanced accuracy", "constant": "majority class"})

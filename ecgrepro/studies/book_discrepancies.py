@@ -48,7 +48,7 @@ def names(effects=()):
     }
 
 
-def switch_table(effects=()):
+def switch_table(effects=(), register=""):
     """HTML table of all switches of the register: their readings, and what each did to macro F1.
 
     Parameters
@@ -59,18 +59,22 @@ def switch_table(effects=()):
         interval), ``n_seeds``, ``n_records``; and ``paired``, False where the two arms are not judged by the
         same labels.
         A switch without an effect is shown as not run, with the command that runs it.
+    register : str
+        Address of the page that holds the register, where it is another one.
 
     Raises
     ------
     InputError
-        An unknown switch or start, a missing or unknown key, limits that do not hold the estimate, or two effects of
+        An unknown switch or start, a missing or unknown key, limits that are not numbers in order, or two effects of
         one switch, start and share of labels.
     """
     _check(effects)
     lines = [
         line
         for switch in discrepancies.switches()
-        for line in _switch_lines(switch, [effect for effect in effects if effect["switch"] == switch.name])
+        for line in _switch_lines(
+            switch, [effect for effect in effects if effect["switch"] == switch.name], register
+        )
     ]
     return _table("Switches", _COLUMNS, lines, "ledger ledger-switches")
 
@@ -109,7 +113,7 @@ def _check(effects):
         for fits, expected, got in (
             (effect["switch"] in known, f"one of {', '.join(sorted(known))}", effect["switch"]),
             (effect["start"] in STARTS, f"a start among {', '.join(STARTS)}", effect["start"]),
-            (_ordered(effect), "numbers low <= estimate <= high", [effect[name] for name in _LIMITS]),
+            (_ordered(effect), "numbers, low <= high", [effect[name] for name in _LIMITS]),
             (key not in seen, "one effect for each switch, start and share of labels", f"two of {key}"),
         ):
             if not fits:
@@ -121,23 +125,27 @@ _LIMITS = ("low", "estimate", "high")
 
 
 def _ordered(effect):
-    limits = [effect[name] for name in _LIMITS]
-    finite = all(isinstance(limit, Real) and math.isfinite(limit) for limit in limits)
-    return finite and limits == sorted(limits)
+    # a percentile interval may leave its estimate out
+    finite = all(isinstance(effect[name], Real) and math.isfinite(effect[name]) for name in _LIMITS)
+    return finite and effect["low"] <= effect["high"]
 
 
-def _switch_lines(switch, effects):
+def _switch_lines(switch, effects, register):
     """A line for each effect, the switch explained in the first one; one line for a switch that was not run."""
     lines = []
     for i, effect in enumerate(effects or [None]):
-        told = (_question(switch), _values(switch)) if i == 0 else (f"<code>{switch.name}</code>", "as above")
+        told = (
+            (_question(switch, register), _values(switch))
+            if i == 0
+            else (f"<code>{switch.name}</code>", "as above")
+        )
         lines.append((f"{told[0]}{_start(effect)}", told[1], *_measured(effect)))
     return lines
 
 
-def _question(switch):
+def _question(switch, register):
     entry = switch.discrepancy
-    link = f'; <a href="#{entry}">{entry}</a>' if entry else ""
+    link = f'; <a href="{register}#{entry}">{entry}</a>' if entry else ""
     return f"{_text(switch.question)}<small><code>{switch.name}</code>{link}</small>"
 
 

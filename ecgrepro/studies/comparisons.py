@@ -7,7 +7,7 @@ from ecgrepro.evaluation.comparison import equivalence, paired_difference
 from ecgrepro.evaluation.power import n_seeds_to_see
 from ecgrepro.studies.designs import predictions
 from ecgrepro.studies.evidence import RESAMPLING
-from ecgrepro.studies.figures import ARMS, colour, figure, reach
+from ecgrepro.studies.figures import called, colour, figure, reach
 
 PAIR_COLUMNS = [
     "labels",
@@ -20,13 +20,9 @@ PAIR_COLUMNS = [
     "seeds",
     "records",
 ]
-EQUALITY_COLUMNS = ["labels", "comparison", "difference", "low", "high", "margin", "within", "tost_p"]
+EQUALITY_COLUMNS = ["labels", "comparison", "difference", "low", "high", "margin", "they are", "tost_p"]
 POWER_COLUMNS = ["labels", "comparison", "effect", "observed", "sd over seeds", "seeds", "seeds, records fixed",
-                 "smallest effect"]  # fmt: skip
-
-
-def _called(arm):
-    return ARMS.get(arm, arm)
+                 "seeds, one split", "smallest effect", "smallest effect, one split"]  # fmt: skip
 
 
 def pairs_of(found, pairs, labels):
@@ -35,7 +31,7 @@ def pairs_of(found, pairs, labels):
         for first, second in pairs:
             tables = [predictions(found, arm, share) for arm in (first, second)]
             if not any(table is None for table in tables):
-                yield share, f"{_called(first)} − {_called(second)}", *tables
+                yield share, f"{called(first)} − {called(second)}", *tables
 
 
 def pair_table(found, pairs, labels, metric="macro_f1"):
@@ -60,13 +56,16 @@ def pair_table(found, pairs, labels, metric="macro_f1"):
 
 
 def equality_table(found, pairs, labels, margin=0.02, metric="macro_f1"):
-    """Whether pairs of arms differ by less than a margin: the two-level interval at 90 % and TOST over seeds."""
+    """Whether pairs of arms differ by less than a margin: the two-level interval at 90 % and TOST over seeds.
+
+    ``they are`` equal, different or open, see `ecgrepro.evaluation.comparison.Equivalence.answer`.
+    """
     rows = []
     for share, words, first, second in pairs_of(found, pairs, labels):
         made = equivalence(first, second, metric, margin, **RESAMPLING)
         rows.append({"labels": share, "comparison": words, "difference": made.difference.estimate,
                      "low": made.difference.low, "high": made.difference.high, "margin": margin,
-                     "within": "yes" if made.within_margin else "no", "tost_p": made.test.p})  # fmt: skip
+                     "they are": made.answer, "tost_p": made.test.p})  # fmt: skip
     return pd.DataFrame(rows, columns=EQUALITY_COLUMNS)
 
 
@@ -77,18 +76,30 @@ def power_table(found, effects, labels, metric="macro_f1"):
     ----------
     effects : dict of (str, str) to float
         Pair of arms to the published difference of them.
+
+    Returns
+    -------
+    DataFrame
+        ``seeds`` where each draws other recordings; with the records of all folds fixed; and with those of one split,
+        as the publications have it. "no number" where recordings alone leave the matter open. See
+        `ecgrepro.evaluation.power.SeedsToSee`.
     """
     rows = []
     for pair, effect in effects.items():
         for share, words, first, second in pairs_of(found, [pair], labels):
             made = paired_difference(first, second, metric, **RESAMPLING)
             seen = n_seeds_to_see(effect, made)
-            fixed = seen.n_seeds_fixed_records
             rows.append({"labels": share, "comparison": words, "effect": effect, "observed": made.estimate,
                          "sd over seeds": seen.sd, "seeds": str(seen.n_seeds),
-                         "seeds, records fixed": "no number" if fixed is None else str(fixed),
-                         "smallest effect": seen.smallest_effect})  # fmt: skip
+                         "seeds, records fixed": _or_none(seen.n_seeds_fixed_records),
+                         "seeds, one split": _or_none(seen.n_seeds_one_split),
+                         "smallest effect": seen.smallest_effect,
+                         "smallest effect, one split": seen.smallest_effect_one_split})  # fmt: skip
     return pd.DataFrame(rows, columns=POWER_COLUMNS)
+
+
+def _or_none(number):
+    return "no number" if number is None else str(number)
 
 
 def draw_pairs(table, *, synthetic=False, margin=0.02):
@@ -117,7 +128,7 @@ def draw_scarcity(scores, *, synthetic=False):
     for arm, part in scores.groupby("arm", sort=False):
         part = part.sort_values("labels")
         axes.errorbar(part.labels, part.estimate, reach(part), fmt="o-",
-                      color=colour(arm), capsize=3, label=_called(arm))  # fmt: skip
+                      color=colour(arm), capsize=3, label=called(arm))  # fmt: skip
     axes.set_xscale("log")
     shares = sorted(scores.labels.unique())
     axes.set_xticks(shares, [f"{share:.0%}" for share in shares])

@@ -90,14 +90,28 @@ def finished(study, scale):
     return found, pd.DataFrame(rows)
 
 
-def find_arm(study, scale, name, budget=None):
-    """Find the arm that is, or stands for, an arm of the ledger: (study, its name there), or None.
+def find_arms(study, scale, name, budget=None):
+    """Find the arms that are, or stand for, an arm of the ledger: list of (study, name there), the first choice first.
 
-    Looked for in the study itself before the others, and of several arms that of the wanted budget is taken first.
+    Those that follow the wanted budget are one experiment, so whichever has run may speak for the others: what is
+    pre-trained here before weights that a publication gives away, then the study's own before another's, then the arm
+    of that very name. Where none follows it, the first in this order stands alone: which of several replacements
+    speaks must not depend on which has run.
     """
-    for place in (study, *(other for other in STUDIES if other != study)):
-        listed = STUDIES[place].SCALES[scale].arms if place in STUDIES else {}
-        fitting = [own for own, arm in listed.items() if name in (own, *arm.stands_for)]
-        if fitting:
-            return place, min(fitting, key=lambda own: (listed[own].budget != budget, own != name))
-    return None
+    places = (study, *(other for other in STUDIES if other != study))
+    fitting = [
+        (place, own, arm)
+        for place in places
+        for own, arm in (STUDIES[place].SCALES[scale].arms.items() if place in STUDIES else ())
+        if name in (own, *arm.stands_for)
+    ]
+    fitting.sort(
+        key=lambda one: (one[2].budget != budget, one[2].published != "", one[0] != study, one[1] != name)
+    )
+    same = [one for one in fitting if one[2].budget == budget]
+    return [(place, own) for place, own, _ in same or fitting[:1]]
+
+
+def find_arm(study, scale, name, budget=None):
+    """First choice of `find_arms`, or None."""
+    return next(iter(find_arms(study, scale, name, budget)), None)

@@ -7,9 +7,11 @@ the claim's own study does not have is taken from another study, at the same sca
 """
 
 import json
+import math
 
 from ecgrepro import paths
 from ecgrepro.claims import ledger
+from ecgrepro.claims.rules import rule_hash
 from ecgrepro.claims.schema import RUN_METRICS
 from ecgrepro.claims.table import claims_table
 from ecgrepro.claims.verdicts import LEVELS, Estimate, capped_runs, count_estimate, replaced_parts
@@ -18,7 +20,7 @@ from ecgrepro.corpora.cinc2017 import DUPLICATES
 from ecgrepro.evaluation.comparison import arm_estimate, paired_difference
 from ecgrepro.evaluation.epochs import run_difference, run_estimate, values_by_seed
 from ecgrepro.evaluation.trend import trend
-from ecgrepro.studies.designs import STUDIES, complete, find_arm, results, stacked
+from ecgrepro.studies.designs import STUDIES, complete, find_arm, find_arms, results, stacked
 from ecgrepro.studies.switches import switch_effects
 from ecgrepro.training.published_start import provenance
 
@@ -30,11 +32,11 @@ EPOCHS = ("last_epoch",)
 RESAMPLING = {"seed": 2017, "clusters": DUPLICATES}
 
 
-def estimates():
-    """Estimate every claim that the committed results can speak to: claim id to `Estimate`."""
+def estimates(study=None):
+    """Estimate every claim, or those of one study, that the committed results can speak to: claim id to `Estimate`."""
     found = {}
     for claim in ledger.load():
-        if claim.rule == "arithmetic":
+        if claim.rule == "arithmetic" or study not in (None, claim.study):
             continue
         made = next((made for scale in SCALES if (made := estimate(claim, scale))), None)
         if made:
@@ -42,19 +44,37 @@ def estimates():
     return found
 
 
-def ledger_rows():
-    """Rows of `claims_table` for all claims, with estimates and the rules their trials stored."""
-    return claims_table(estimates(), stored_rules=stored_rules())
+def ledger_rows(study=None):
+    """Rows of `claims_table` for all claims, or one study's, with estimates, stored rules and commands."""
+    rows = claims_table(estimates(study), stored_rules=stored_rules(), commands=commands())
+    return [row for row in rows if study in (None, row["study"])]
+
+
+def commands():
+    """What runs the arms of each claim at paper scale, those of other studies too: claim id to command."""
+    made = {}
+    for claim in ledger.load():
+        places = [find_arm(claim.study, "paper", arm, claim.requires.get("budget")) for arm in _arms(claim)]
+        if places and None not in places:
+            needed = {study for study, _ in places}
+            named = [f"ecgrepro run {study} --scale paper" for study in STUDIES if study in needed]
+            made[claim.id] = " && ".join(named)
+    return made
 
 
 def stored_rules():
-    """Rule hashes that the trials stored when they ran, of each study those of the first to finish; None without."""
+    """Rule hashes that the trials stored when they ran, of each study those of its first to finish; None without."""
+    study_of = {claim.id: claim.study for claim in ledger.load()}
     stored = {}
     for study in STUDIES:
-        runs = [result["run"] for scale in SCALES for result in results(study, scale)]
-        runs = sorted((run for run in runs if run.get("rules")), key=lambda run: run["finished"])
-        stored |= runs[0]["rules"] if runs else {}
+        rules = min(_records_with_rules(study), key=lambda run: run["finished"], default={}).get("rules", {})
+        stored |= {name: value for name, value in rules.items() if study_of.get(name, study) == study}
     return stored or None
+
+
+def _records_with_rules(study):
+    runs = [result["run"] for scale in SCALES for result in results(study, scale)]
+    return [run for run in runs if run.get("rules")]
 
 
 def estimate(claim, scale):
@@ -65,14 +85,27 @@ def estimate(claim, scale):
     comparison = claim.comparison
     if comparison["metric"] in RUN_METRICS and comparison["metric"] not in EPOCHS:
         return None  # asks for another machine's hours, or for an accuracy that histories do not hold
-    arms = comparison.get("arms") or [comparison["arm"]]
-    places = [find_arm(claim.study, scale, arm, claim.requires.get("budget")) for arm in arms]
-    if claim.study not in STUDIES or None in places:
+    found = [_first_complete(claim, scale, arm) for arm in _arms(claim)]
+    if claim.study not in STUDIES or None in found:
         return None
-    runs = [complete(study, scale, arm, comparison["label_fraction"]) for study, arm in places]
-    if None in runs or (comparison["metric"] in EPOCHS and _is_constant(runs, comparison["metric"])):
+    places, runs = zip(*found, strict=True)
+    if comparison["metric"] in EPOCHS and _is_constant(runs, comparison["metric"]):
         return None
     return _measure(claim, scale, places, runs)
+
+
+def _arms(claim):
+    """Arms of the ledger that a claim names; none for one that is decided without."""
+    comparison = claim.comparison
+    return comparison.get("arms") or [comparison[key] for key in ("arm",) if key in comparison]
+
+
+def _first_complete(claim, scale, arm):
+    """The first of the arms that may speak for one of the ledger whose runs are all there: its place and its runs."""
+    for place in find_arms(claim.study, scale, arm, claim.requires.get("budget")):
+        if runs := complete(place[0], scale, place[1], claim.comparison["label_fraction"]):
+            return place, runs
+    return None
 
 
 def _is_constant(runs, metric):
@@ -110,14 +143,56 @@ def switch_effects_of(scale="pilot", labels=0.1):
 
 def _measure(claim, scale, places, runs):
     result, how = _result(claim, runs)
-    flat = [run for chosen in runs for run in chosen]
+    few = _too_few_orders(result)
     parts = [supplied(*place, scale, chosen) for place, chosen in zip(places, runs, strict=True)]
     return Estimate(
-        result.estimate, result.low, result.high, result.level, scale,
+        result.estimate, None if few else result.low, None if few else result.high, result.level, scale,
         substitutes=replaced_parts(claim, _together(parts)), n_seeds=result.n_seeds, n_records=result.n_records,
-        detail=f"mean over {result.n_seeds} seeds, {how}",
-        undecidable=capped_runs(sum(run["run"]["hit_epoch_cap"] for run in flat), len(flat)),
+        detail=f"{_named(places)}: mean over {result.n_seeds} seeds, {how}",
+        undecidable="; ".join(filter(None, (few, _capped([run for chosen in runs for run in chosen])))),
+        before_rule=_before_rule(claim, places, runs),
     )  # fmt: skip
+
+
+def _too_few_orders(result):
+    """Say why an interval by permutation has no limits; "" for one that has."""
+    if math.isfinite(result.low) and math.isfinite(result.high):
+        return ""
+    return f"{result.n_permutations} orders of the arms are too few for a {100 * result.level:g} % interval"
+
+
+def _capped(runs):
+    """Say whether too many runs hit the epoch cap; "" if not.
+
+    Only runs whose patience could have stopped them count: where the recipe's epochs are no more than its patience, no
+    run can stop early, and the number of epochs is the protocol.
+    """
+    recipes = [run["trial"]["recipe"] for run in runs]
+    free = [run for run, recipe in zip(runs, recipes, strict=True) if recipe["patience"] < recipe["epochs"]]
+    return capped_runs(sum(run["run"]["hit_epoch_cap"] for run in free), len(free))
+
+
+def _before_rule(claim, places, runs):
+    """Arms of other studies of which a run finished before the first record that holds the claim's rule.
+
+    A record may hold the rules of its own study alone. What the rule of another study was when it ran, then only the
+    time can tell: later than a record with the rule as it is, or nobody knows.
+    """
+    rule = rule_hash(claim)
+    holding = [
+        run for study in STUDIES for run in _records_with_rules(study) if run["rules"].get(claim.id) == rule
+    ]
+    since = min((run["finished"] for run in holding), default=None)
+    return tuple(
+        _named([place])
+        for place, chosen in zip(places, runs, strict=True)
+        if place[0] != claim.study
+        and (since is None or min(run["run"]["finished"] for run in chosen) < since)
+    )
+
+
+def _named(places):
+    return ", ".join(f"{arm} of {study}" for study, arm in places)
 
 
 def _result(claim, runs):
@@ -131,10 +206,18 @@ def _result(claim, runs):
     tables = [stacked(arm) for arm in runs]
     if claim.rule == "trend":
         found = trend(tables, metric, level=level, **RESAMPLING)
-        return found, f"{found.design}, the mean line's change, interval by permutation of arms within seeds"
+        return found, f"{found.design}, {_how_trend(found.t_test)}"
     measure = arm_estimate if len(runs) == 1 else paired_difference
     found = measure(*tables, metric, level=level, **RESAMPLING)
     return found, f"{found.design}, two-level bootstrap over seeds and records"
+
+
+def _how_trend(t_test):
+    """How a trend is measured, with the t interval that is the wider one where the slope differs between seeds."""
+    how = "the mean line's change, interval by permutation of arms within seeds"
+    if math.isnan(t_test.low):
+        return f"{how}; no t interval, as all seeds change alike"
+    return f"{how}; t interval over seeds [{t_test.low:.4f}, {t_test.high:.4f}]"
 
 
 def _together(parts):

@@ -52,6 +52,11 @@ def figure(rows=1, columns=1, *, width=7.2, height=3.2, synthetic=False, **setti
     return made, axes
 
 
+def called(arm):
+    """What pages call an arm: in words where there are some."""
+    return ARMS.get(arm, arm.replace("_", " "))
+
+
 def p_value(value):
     """Print a p-value; one that four decimals would make zero says so."""
     return "<0.0001" if value < 0.00005 else f"{value:.4f}"
@@ -66,15 +71,20 @@ FORMATS = {
         ("records", "recordings", "found", "published", "pairs", "other recordings", "shorter", "frames"),
         "{:,}",
     ),
+    **dict.fromkeys(
+        ("training records", "patients", "people", "from", "to", "steps", "frames of each"), "{:,.0f}"
+    ),
 }
 
 
 def table(frame, caption, *, synthetic=False):
-    """Style a table for the book; `synthetic` says so in a caption that cannot be missed."""
+    """Style a table for the book, arms in words; `synthetic` says so in a caption that cannot be missed."""
     mark = f"<span class='synthetic'>{WATERMARK}</span> " if synthetic else ""
     style = frame.style.hide(axis="index").set_caption(mark + caption)
     numbers = frame.select_dtypes("number").columns
     formats = {name: FORMATS[name] for name in numbers if name in FORMATS}
+    formats |= dict.fromkeys(frame.select_dtypes("bool").columns, lambda value: "yes" if value else "no")
+    formats |= {"arm": called} if "arm" in frame else {}
     return style.set_table_attributes('class="dataframe results"').format(formats, precision=3, na_rep="")
 
 
@@ -135,14 +145,36 @@ def colour(arm):
     return COLOURS.get(arm, "#009E73")
 
 
+class Html:
+    """A part of a page that is HTML already."""
+
+    def __init__(self, html):
+        self._html = html
+
+    def _repr_html_(self):
+        return self._html
+
+
 def verdict_table(rows):
-    """Verdicts of a study as a styled table: claim, published, ours with its interval, margin, verdict and why.
+    """Verdicts of a study: claims that are decided first, those not run folded away below.
+
+    Columns: claim, published, ours with its interval, margin, verdict and why.
 
     Parameters
     ----------
     rows : list of dict
         Rows of `ecgrepro.claims.table.claims_table`.
     """
+    decided = [row for row in rows if row["verdict"] != "not run"]
+    waiting = [row for row in rows if row["verdict"] == "not run"]
+    parts = [_styled_verdicts(decided)] if decided else []
+    if waiting:
+        told = f"<summary>{len(waiting)} claims not run yet, with what each one needs</summary>"
+        parts.append(f'<details class="ledger-waiting">{told}{_styled_verdicts(waiting)}</details>')
+    return Html("\n".join(parts))
+
+
+def _styled_verdicts(rows):
     shown = pd.DataFrame(
         {
             "claim": [f"{row['statement']}<small>{row['id']}</small>" for row in rows],
@@ -152,7 +184,7 @@ def verdict_table(rows):
             "verdict": [f"<b>{_word(row)}</b><small>{row['reason']}</small>" for row in rows],
         }
     )
-    return shown.style.hide(axis="index").set_table_attributes('class="dataframe verdicts"')
+    return shown.style.hide(axis="index").set_table_attributes('class="dataframe verdicts"').to_html()
 
 
 def _word(row):

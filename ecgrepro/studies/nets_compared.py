@@ -11,7 +11,7 @@ from ecgrepro.frames.transforms import make_transform
 from ecgrepro.models.catalogue import build
 from ecgrepro.models.flops import flops
 from ecgrepro.studies.designs import STUDIES, fine_tuning
-from ecgrepro.studies.figures import ARMS
+from ecgrepro.studies.figures import called
 from ecgrepro.training.recipe import Transform
 
 #: Arms at scale `paper` by what the page calls their nets: study and arm.
@@ -155,7 +155,7 @@ def _costs(stage, runs_of):
         )
         speed = median(run["run"]["frames_per_second"] for run in runs)
         where = ", ".join(sorted({run["run"]["hardware"]["processor"] for run in runs}))
-        yield [stage, ARMS.get(arm, arm), seconds, ratios[0], speed, work, ratios[1], len(runs), where]
+        yield [stage, called(arm), seconds, ratios[0], speed, work, ratios[1], len(runs), where]
 
 
 def _net(trial):

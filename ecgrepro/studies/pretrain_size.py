@@ -11,11 +11,15 @@ patients are more optimiser steps, and there is one pre-training per size. Here 
 * ``patients_N_fixed``: as many frames for every N, drawn from N patients: people alone differ;
 * ``patients_N_pass``: 4,096 frames of each patient, as published: people and steps;
 * ``patients_N_few``: as many frames as the smallest pass: few frames of many people, or many of few;
-* ``one_run_N``: checkpoints of one run that visits its patients one after another, as published.
+* ``one_run_N``: checkpoints of one run that visits its patients one group after another, as published.
 
-Every seed has a pre-training of its own, on another disjoint sample of N patients where there are several. Samples are
-the same people for every arm of one size. Frames of all N patients are mixed, but for ``one_run_N``.
-The arm without pre-training is ``random`` of `resnet1d`.
+Every seed has a pre-training of its own. Disjoint samples of N patients take turns over the seeds, the same ones for
+``_fixed``, ``_pass`` and ``_few``; where samples are fewer than seeds, some seeds share their patients. Frames of all N
+patients are mixed. ``one_run_N`` has other people: all seeds share its sample of 100, each seed visits them in an order
+of its own, and a checkpoint has seen those first in it (see `pretrain_size_design.patients_seen`).
+
+The arm without pre-training is ``random``, for the pilot that of `resnet1d`. At paper scale it is ``report_random`` of
+`resnet1d`, which is fine-tuned by the report's protocol as the arms here are.
 """
 
 from dataclasses import replace
@@ -90,7 +94,8 @@ def arm_of(arms, kind, n):
     """Name of the arm of a kind and number of patients among `arms`, or None.
 
     The pass of the most patients is their fixed number of frames, and the few of the fewest are their pass; such an arm
-    is listed once, under the first of its names.
+    is listed once, under the first of its names. The most and the fewest are those of `arms`: give all that a scale
+    lists, not those alone that were chosen or have finished.
     """
     sizes = sizes_of(arms)
     names = [f"{kind}_{n}" if kind == "one_run" else f"patients_{n}_{kind}"]

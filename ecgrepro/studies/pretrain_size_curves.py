@@ -15,12 +15,10 @@ from ecgrepro.evaluation.saturation import saturation
 from ecgrepro.evaluation.trend import trend, trend_of_values
 from ecgrepro.studies.designs import stacked
 from ecgrepro.studies.evidence import RESAMPLING
-from ecgrepro.studies.pretrain_size_tables import METRIC, RANDOM, lines
+from ecgrepro.studies.pretrain_size_tables import METRIC, RANDOM, fewest_samples, lines
 
 #: Equivalence is judged by the margin of the report's own claim of a flat curve.
 FLAT_CLAIM = "T1F-flat-1d-100-minus-10"
-
-
 #: Kinds whose sizes are compared with each other.
 KINDS_TESTED = ("fixed", "pass")
 
@@ -47,15 +45,22 @@ def saturation_fits(both, kinds=KINDS_TESTED):
 
 
 def saturation_table(fits):
-    """Parameters of fitted curves with their 95 % intervals, and what speaks against quoting them: DataFrame."""
+    """Parameters of fitted curves with their 95 % intervals, or ``doubts`` that leave them blank: DataFrame."""
     rows = []
     for (share, kind), fit in fits.items():
-        row = {"labels": share, "kind": kind}
+        row, doubts = {"labels": share, "kind": kind}, _doubts(fit)
         for name in ("top", "power"):
-            row |= dict(zip((name, f"{name}_low", f"{name}_high"), getattr(fit, name), strict=True))
-        rows.append(row | {"doubts": "; ".join(fit.doubts) or "none"})
+            values = [math.nan] * 3 if doubts else getattr(fit, name)
+            row |= dict(zip((name, f"{name}_low", f"{name}_high"), values, strict=True))
+        rows.append(row | {"doubts": "; ".join(doubts) or "none"})
     columns = ["labels", "kind", "top", "top_low", "top_high", "power", "power_low", "power_high", "doubts"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def _doubts(fit):
+    """What speaks against quoting the parameters; the fit itself does not know that a score ends at 1."""
+    impossible = ("the top or its interval is above 1, the highest score",) if max(fit.top) > 1 else ()
+    return fit.doubts + impossible
 
 
 def curve_table(fits):
@@ -64,9 +69,12 @@ def curve_table(fits):
 
 
 def remaining_table(fits):
-    """What the curves still rise from each size to the largest: DataFrame, from ``remaining`` on with its interval."""
+    """What the curves still rise between two numbers of patients, ``from`` each ``to`` the largest: DataFrame."""
     table = _stacked(fits, "remaining", ["patients", "remaining", "low", "high"])
-    return table[table.patients != 0]
+    table = table[table.patients != 0].rename(columns={"patients": "from"})
+    largest = [fits[line].arms["size"].max() for line in zip(table.labels, table.kind, strict=True)]
+    table.insert(3, "to", largest)
+    return table.astype({"from": int, "to": int})
 
 
 def _stacked(fits, name, columns):
@@ -81,8 +89,9 @@ def _stacked(fits, name, columns):
 def trend_table(both):
     """Test whether the score rises with the logarithm of the number of patients: DataFrame, one row per line.
 
-    ``change`` is from the fewest to the most; ``low``, ``high`` and ``p`` by permutation within seeds, ``whole_p`` by
-    permutation of whole arms (of four or more), ``t_low`` and ``t_high`` by the t interval over the seeds' changes.
+    ``change`` is along the line ``from`` the fewest patients ``to`` the most; ``low``, ``high`` and ``p`` by
+    permutation within seeds, ``whole_p`` by permutation of whole arms (of four or more), ``t_low`` and ``t_high`` by
+    the t interval over the seeds' changes.
     """
     rows = []
     for share, kind, sizes, runs in lines(both, least=2):
@@ -90,52 +99,56 @@ def trend_table(both):
         made = trend([stacked(runs[kind, n]) for n in sizes], METRIC, x, **RESAMPLING)
         scores = made.per_seed.filter(like="arm_").to_numpy()
         whole = trend_of_values(scores, x, metric=METRIC, permute="whole arms", seed=seed)
-        rows.append((share, kind, len(sizes), made.estimate, made.low, made.high, made.p,
+        rows.append((share, kind, sizes[0], sizes[-1], len(sizes), made.estimate, made.low, made.high, made.p,
                      whole.p if len(sizes) > 3 else math.nan, made.t_test.low, made.t_test.high))  # fmt: skip
-    columns = ["labels", "kind", "sizes", "change", "low", "high", "p", "whole_p", "t_low", "t_high"]
+    columns = ["labels", "kind", "from", "to", "sizes", "change", "low", "high", "p", "whole_p", "t_low",
+               "t_high"]  # fmt: skip
     return pd.DataFrame(rows, columns=columns)
 
 
 def pair_table(both, kinds=KINDS_TESTED):
     """Test neighbouring sizes, and each against the largest, for equivalence: DataFrame.
 
-    ``difference`` is the larger minus the smaller, with its 90 % interval; ``p`` of two one-sided t tests over seeds;
-    ``equal`` where the interval lies within the ledger's margin.
+    ``difference`` is the larger (``against``) minus the smaller (``patients``), with its 90 % interval; ``p`` of two
+    one-sided t tests over seeds; ``they are`` equal, different or open by the ledger's margin, see
+    `ecgrepro.evaluation.comparison.Equivalence.answer`. For ``samples`` see `pretrain_size_tables.gain_table`.
     """
     rows = []
     for share, kind, sizes, runs in lines(both, least=2, kinds=kinds):
         pairs = [*zip(sizes, sizes[1:], strict=False), *((n, sizes[-1]) for n in sizes[:-2])]
         for n, larger in pairs:
-            tables = [stacked(runs[kind, size]) for size in (larger, n)]
-            made = equivalence(*tables, METRIC, margin(), **RESAMPLING)
-            rows.append((share, kind, n, larger, made.difference.estimate, made.difference.low, made.difference.high,
-                         made.test.p, made.difference.smallest_margin, made.within_margin))  # fmt: skip
-    columns = [
-        "labels",
-        "kind",
-        "patients",
-        "against",
-        "difference",
-        "low",
-        "high",
-        "p",
-        "smallest_margin",
-        "equal",
-    ]
+            arms = runs[kind, larger], runs[kind, n]
+            made = equivalence(*map(stacked, arms), METRIC, margin(), **RESAMPLING)
+            found = made.difference
+            rows.append((share, kind, n, larger, found.estimate, found.low, found.high, made.test.p,
+                         found.smallest_margin, fewest_samples(*arms), found.n_seeds, made.answer))  # fmt: skip
+    columns = ["labels", "kind", "patients", "against", "difference", "low", "high", "p", "smallest_margin", "samples",
+               "seeds", "they are"]  # fmt: skip
     return pd.DataFrame(rows, columns=columns)
 
 
 def flat_table(pairs):
     """Ask from which size on the score is flat: DataFrame, from that of `pair_table`.
 
-    As `ecgrepro.evaluation.flatness.flat_after` asks: the largest size must equal every one from there on. ``furthest``
-    is the difference that is furthest from 0, ``low`` and ``high`` are the outermost limits of all, ``p`` the largest.
+    It is where ``to``, the largest finished size, equals every one ``from`` there on, and it is not where one of them
+    is different. ``furthest`` is the difference that is furthest from 0, ``lowest limit`` and ``highest limit`` are the
+    outermost of all pairs, ``p`` is the largest: all must hold, so none is corrected for their number
+    (intersection-union test, Berger 1982, Technometrics 24:295). No shape of the curve is assumed.
     """
     rows = []
-    for (share, kind, n), _ in pairs.groupby(["labels", "kind", "patients"], sort=False):
-        chosen = pairs[(pairs.labels == share) & (pairs.kind == kind) & (pairs.patients >= n)]
-        chosen = chosen[chosen.against == chosen.against.max()]
-        furthest = chosen.difference[chosen.difference.abs().idxmax()]
-        rows.append((share, kind, n, furthest, chosen.low.min(), chosen.high.max(), chosen.p.max(skipna=False),
-                     bool(chosen.equal.all())))  # fmt: skip
-    return pd.DataFrame(rows, columns=["labels", "kind", "patients", "furthest", "low", "high", "p", "flat"])
+    for line, part in pairs.groupby(["labels", "kind"], sort=False):
+        largest = part.against.max()
+        for n in part.patients.unique():
+            chosen = part[(part.patients >= n) & (part.against == largest)]
+            furthest = chosen.difference[chosen.difference.abs().idxmax()]
+            rows.append((*line, n, largest, furthest, chosen.low.min(), chosen.high.max(), chosen.p.max(skipna=False),
+                         chosen.samples.min(), chosen.seeds.min(), _flat(set(chosen["they are"]))))  # fmt: skip
+    columns = ["labels", "kind", "from", "to", "furthest", "lowest limit", "highest limit", "p", "samples", "seeds",
+               "flat"]  # fmt: skip
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _flat(answers):
+    if "different" in answers:
+        return "no"
+    return "yes" if answers == {"equal"} else "open"

@@ -15,19 +15,39 @@ KINDS = {"fixed": "as many frames for all", "pass": "as many frames of each", "f
 PRINTED = ("1", "10", "20", "100")
 #: Claims of a difference between them.
 DIFFERENCES = ("T1F-A-1pct-100-minus-1", "T1F-H2-10-minus-1", "T1F-H2-100-minus-10")
-_DESIGN = ["kind", "patients", "frames of each", "frames", "steps", "disjoint samples"]
+_AMOUNT = ["frames of each", "frames", "steps"]
+_DESIGN = ["kind", "patients", "patients seen", *_AMOUNT, "times half an hour", "disjoint samples"]
+#: Seconds that MIT-BIH and SVDB have of a patient; of one they have twice as much.
+HALF_AN_HOUR = 1800
 
 
 def design_table(scale="pilot"):
-    """What the arms of a scale are pre-trained on: DataFrame, one row per kind and number of patients."""
+    """What the arms of a scale are pre-trained on: DataFrame, one row per kind and number of patients.
+
+    ``times half an hour`` is how often a patient's frames, laid end to end, fill that time. ``disjoint samples`` is
+    blank for a run's checkpoints before the end, which have seen a part of its sample.
+    """
     design = SCALES[scale]
     rows = []
     for kind in KINDS:
         for n in sizes_of(design.arms):
             if name := arm_of(design.arms, kind, n):
                 source, share = design.pretrainings[design.arms[name].source], design.arms[name].share or 1.0
-                rows.append((kind, n, *_amount(source.recipe, share), source.samples))
-    return pd.DataFrame(rows, columns=_DESIGN)
+                seen, amount = patients_seen(source.recipe, share), _amount(source.recipe, share)
+                samples = source.samples if share == 1 else None
+                rows.append((kind, n, seen, *amount, _half_hours(source.recipe), samples))
+    return pd.DataFrame(rows, columns=_DESIGN).astype({"disjoint samples": "Int64"})
+
+
+def patients_seen(recipe, share):
+    """Patients that a share of a pass has shown frames of: those of every group that it has begun to mix."""
+    frames = _amount(recipe, share)[2] * recipe.batch_size
+    groups = math.ceil(frames / (recipe.shuffle_patients * recipe.frames_per_patient))
+    return min(groups * recipe.shuffle_patients, recipe.patients)
+
+
+def _half_hours(recipe):
+    return round(recipe.frames_per_patient * recipe.length / recipe.fs / HALF_AN_HOUR)
 
 
 def report_table():
@@ -41,7 +61,7 @@ def report_table():
         patients = recipe.patients or max(PAPER_SIZES)
         each, frames, steps = _amount(recipe, arm.share, patients)
         rows.append((arm.source, arm.published_share, round(patients * arm.share), each, frames, steps))
-    return pd.DataFrame(rows, columns=["run", "called", "patients", *_DESIGN[2:5]])
+    return pd.DataFrame(rows, columns=["run", "called", "patients", *_AMOUNT])
 
 
 def _amount(recipe, share, patients=None):

@@ -14,7 +14,7 @@ PEOPLE = "people pre-trained on"
 
 
 def draw_design(design, report, *, synthetic=False):
-    """Draw patients against optimiser steps: of the report's sizes, and of the pilot's arms. Returns the figure."""
+    """Draw patients seen against optimiser steps: the report's sizes, and the pilot's arms. Returns the figure."""
     made, axes = figures.figure(1, 2, height=3.4, synthetic=synthetic)
     for _, part in report.groupby("run"):
         axes[0].plot(part.patients, part.steps, "o-", color="#555555", linewidth=0.8)
@@ -23,7 +23,9 @@ def draw_design(design, report, *, synthetic=False):
                              ha="right")  # fmt: skip
     for kind, part in design.groupby("kind", sort=False):
         hollow = {"markerfacecolor": "none", "markersize": 11} if kind == "one_run" else {"markersize": 6}
-        axes[1].plot(part.patients, part.steps, MARKS[kind], color=COLOURS[kind], label=KINDS[kind], **hollow)
+        axes[1].plot(
+            part["patients seen"], part.steps, MARKS[kind], color=COLOURS[kind], label=KINDS[kind], **hollow
+        )
     for ax, title in zip(
         axes, ("the report: size is steps", "the pilot: people and steps apart"), strict=True
     ):
@@ -191,5 +193,5 @@ def _people(ax, places, names=None):
 def _legend(axes):
     """One legend, where most lines are."""
     busiest = max(axes, key=lambda ax: len(ax.get_legend_handles_labels()[1]))
-    if len(busiest.get_legend_handles_labels()[1]) > 1:
+    if busiest.get_legend_handles_labels()[1]:
         busiest.legend(frameon=False, fontsize="small")

@@ -158,8 +158,10 @@ PAPER_ARMS = {
     "report_random": Arm(stands_for=("random",), **_REPORT),
     "report_beat_100": Arm("beat_4096", stands_for=("beat_4096_100pct",), published_share=1.0, **_REPORT),
     # the report's own weights: no Icentia11k is needed
-    "report_weights_20": Arm(published="resnet1d_20", published_share=0.2, **_REPORT),
-    "report_weights_100": Arm(published="resnet1d_100", published_share=1.0, **_REPORT),
+    "report_weights_20": Arm(stands_for=("beat_4096_20pct",), published="resnet1d_20", published_share=0.2, **_REPORT),
+    "report_weights_100": Arm(
+        stands_for=("beat_4096_100pct",), published="resnet1d_100", published_share=1.0, **_REPORT
+    ),
     "team_134_random": Arm(stands_for=("random",), **_TEAM_134),
     "team_134_beat": Arm("team_134_beat", stands_for=("beat",), **_TEAM_134),
     "team_134_heart_rate": Arm(
@@ -167,7 +169,7 @@ PAPER_ARMS = {
         **_TEAM_134 | {"fine_tuning": replace(TEAM_134, epochs=20)},  # as that arm alone was run
     ),
     "team_134_rhythm": Arm("team_134_rhythm", stands_for=("rhythm",), **_TEAM_134),
-    **switch_arms(FineTuning(), (1.0,)),
+    **switch_arms(WEIMANN, (1.0,)),
 }  # fmt: skip
 
 SCALES = {

@@ -58,7 +58,7 @@ def run_study(
     trials = STUDIES[study].trials(settings, workspace)
     _tell_what_is_left_out(settings, trials)
     store = TrialStore(paths.results(scale, study), paths.work() / "trials" / scale)
-    notes = {"rules": rule_hashes(study)}
+    notes = {"rules": rule_hashes()}
     run(trials, store, workspace, runner=runner, scheduler=scheduler, workers=workers, progress=progress,
         annotate=lambda trial: notes)  # fmt: skip
     return [store.results_of(trial.key) for trial in trials]

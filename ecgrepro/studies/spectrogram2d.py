@@ -129,8 +129,12 @@ PAPER_ARMS = {
     "beat_2d_20pct": Arm("report_2d_20pct", 1.0, published_share=0.2, **_REPORT),
     "beat_2d_88pct": Arm("report_2d_88pct", 1.0, published_share=0.88, **_REPORT),
     # the report's own weights: no Icentia11k is needed
-    "report_weights_2d_20": Arm(published="resnet2d_20", published_share=0.2, **_REPORT),
-    "report_weights_2d_88": Arm(published="resnet2d_88", published_share=0.88, **_REPORT),
+    "report_weights_2d_20": Arm(
+        stands_for=("beat_2d_20pct",), published="resnet2d_20", published_share=0.2, **_REPORT
+    ),
+    "report_weights_2d_88": Arm(
+        stands_for=("beat_2d_88pct",), published="resnet2d_88", published_share=0.88, **_REPORT
+    ),
     "random_2d_matched": Arm(corpus="cinc2017_v2", **FULL_EQUAL),
     "beat_2d_matched": Arm("beat_2d_matched", corpus="cinc2017_v2", **FULL_EQUAL),
 }

@@ -8,10 +8,10 @@ import pandas as pd
 
 from ecgrepro.claims import ledger
 from ecgrepro.evaluation.comparison import arm_estimate, paired_difference
-from ecgrepro.studies.arm_tables import METRICS, run_table, tuned
+from ecgrepro.studies.arm_tables import METRICS, run_table
 from ecgrepro.studies.designs import fine_tuning, finished, predictions
 from ecgrepro.studies.evidence import RESAMPLING
-from ecgrepro.studies.figures import ARMS, colour, figure, reach
+from ecgrepro.studies.figures import called, colour, figure, reach
 from ecgrepro.studies.printed_tables import printed_pairs
 from ecgrepro.studies.spectrogram2d import PUBLISHED, STUDY, WINDOWS
 
@@ -77,17 +77,16 @@ def committed(scale="pilot"):
     -------
     found : list of dict
     state : DataFrame
-        As `ecgrepro.studies.designs.finished` tells them of both studies.
+        Of this study alone, see `ecgrepro.studies.designs.finished`.
     """
     found, state = finished(STUDY, scale)
     shares = set(state.labels)
-    others, theirs = finished("resnet1d", scale)
+    others, _ = finished("resnet1d", scale)
     beside = ONE_DIMENSIONAL.values()
-    theirs = theirs[theirs.arm.isin(beside) & theirs.labels.isin(shares)]
     # a pre-training has no share of labels
     wanted = {(arm, share) for arm in beside for share in (*shares, None)}
     others = [r for r in others if (r["trial"]["arm"], r["trial"]["recipe"].get("labels")) in wanted]
-    return others + found, pd.concat([theirs, state], ignore_index=True)
+    return others + found, state
 
 
 def equality_claims():
@@ -120,17 +119,6 @@ def level(found, arm, labels):
     """Mean test macro F1 of an arm over its runs; NaN where it has none."""
     runs = fine_tuning(found, arm, labels)
     return float(run_table(runs)["test macro F1"].mean()) if runs else np.nan
-
-
-def history_table(found):
-    """Every epoch of fine-tuning runs: their histories with labels, arm and seed. DataFrame."""
-    parts = []
-    for result in tuned(found):
-        trial = result["trial"]
-        parts.append(
-            result["history"].assign(labels=trial["recipe"]["labels"], arm=trial["arm"], seed=trial["seed"])
-        )
-    return pd.concat(parts, ignore_index=True)
 
 
 def step_table(found, labels, metric="macro_f1"):
@@ -173,7 +161,7 @@ def draw_steps(steps, *, synthetic=False):
         part = steps[steps.start == start]
         one, reference = part["1-D net"].iloc[0], ONE_DIMENSIONAL[start]
         _draw_staircase(ax, part, [part["from"].iloc[0], *part.to])
-        title = ARMS.get(reference, reference)
+        title = called(reference)
         if np.isfinite(one):
             ax.axhline(one, color=colour(reference), linestyle="--")
             title += " (dashed: the 1-D net)"
@@ -268,7 +256,7 @@ def draw_scores(scores, runs, *, synthetic=False):
                         color=colour(row.arm), capsize=3, markersize=5)  # fmt: skip
         ax.grid(axis="x", color="#eeeeee")
         ax.set(title=f"{share:.0%} of the labels", xlabel=METRICS["macro_f1"], ylim=(-len(names) + 0.5, 0.5))
-    axes[0][0].set_yticks(-np.arange(len(names)), [ARMS.get(arm, arm) for arm in names])
+    axes[0][0].set_yticks(-np.arange(len(names)), [called(arm) for arm in names])
     return made
 
 
@@ -289,7 +277,7 @@ def draw_classes(scores, *, synthetic=False):
             part = scores[(scores.labels == share) & (scores.arm == arm)]
             x = [PER_CLASS.index(metric) + 0.7 * ((place + 0.5) / len(names) - 0.5) for metric in part.metric]
             ax.errorbar(x, part.estimate, reach(part), fmt="o", capsize=3,
-                        color=colour(arm), label=ARMS.get(arm, arm))  # fmt: skip
+                        color=colour(arm), label=called(arm))  # fmt: skip
         ax.set(title=f"{share:.0%} of the labels", ylabel="F1")
     axes[-1][0].set_xticks(range(len(PER_CLASS)), [METRICS[name] for name in PER_CLASS])
     made.legend(*axes[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)

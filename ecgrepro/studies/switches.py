@@ -1,12 +1,15 @@
 """Switches: arms that differ from the default in one thing on which paper, code and reports disagree.
 
 What the documents say to each is in `ecgrepro/claims/discrepancies.yaml`, under the same names. Each switch is run from
-a random start and from beat pre-training; `switch_effects` compares it with the arm that has the default.
+a random start and from beat pre-training; `switch_effects` compares it with the arm that has the default. Where a
+scale's default is what a switch turns to, its arms turn it back (`BACK`), so that they differ from the default in this
+one thing too.
 """
 
 from dataclasses import dataclass, field, replace
 from math import hypot
 
+from ecgrepro.errors import SettingsError
 from ecgrepro.evaluation.comparison import arm_estimate, paired_difference
 from ecgrepro.studies.arms import Arm
 
@@ -54,19 +57,23 @@ SWITCHES = {
     "ties_last": Switch(fine_tuning={"ties": "last"}),
 }
 
+#: Switches that the default of a scale may have turned already, to the name of the arm that turns them back and the
+#: fields of `FineTuning` that it has: Weimann & Conrad's own program selects by loss.
+BACK = {"select_loss": ("select_macro_f1", {"select": "macro_f1"})}
+
 
 def arm_name(switch, source=None):
-    """Name of the arm that turns a switch from a random start, or from a pre-training."""
+    """Name of the arm that turns a switch, or turns it back, from a random start, or from a pre-training."""
     return f"{switch}_{source}" if source else switch
 
 
 def switch_arms(fine_tuning, labels, source="beat_2048"):
-    """Arms of all switches.
+    """Arms of all switches, each of which differs from the default in one setting.
 
     Parameters
     ----------
     fine_tuning : FineTuning
-        The default that each switch departs from.
+        The default that each switch departs from: that of the scale whose arms they are.
     labels : tuple of float
         Shares of the labels at which they are run.
     source : str
@@ -75,14 +82,31 @@ def switch_arms(fine_tuning, labels, source="beat_2048"):
     Returns
     -------
     dict of str to Arm
+        A switch that the default has turned already is turned back, under the name in `BACK`.
+
+    Raises
+    ------
+    SettingsError
+        The default has a switch turned that `BACK` does not turn back.
     """
     made = {}
     for name, switch in SWITCHES.items():
+        called, recipe = _turned(name, fine_tuning)
         for start in (None, source) if switch.transfers else (None,):
-            made[arm_name(name, start)] = Arm(
-                start, fine_tuning=switch.apply(fine_tuning), labels=labels, **switch.arm
-            )
+            made[arm_name(called, start)] = Arm(start, fine_tuning=recipe, labels=labels, **switch.arm)
     return made
+
+
+def _turned(name, default):
+    """Name and settings of the arm that differs from a default in one switch."""
+    recipe = SWITCHES[name].apply(default)
+    if recipe != default or SWITCHES[name].arm:
+        return name, recipe
+    if name not in BACK:
+        raise SettingsError(f"switch {name}", "a default that has it not turned", "one that has",
+                            "Say in `BACK` how it is turned back.")  # fmt: skip
+    called, settings = BACK[name]
+    return called, replace(default, **settings)
 
 
 def switch_effects(tables, labels, metric="macro_f1", source="beat_2048", **resampling):
@@ -101,22 +125,33 @@ def switch_effects(tables, labels, metric="macro_f1", source="beat_2048", **resa
     Returns
     -------
     list of dict
-        ``switch``, ``start`` ("random" or the pre-training), ``labels``, ``estimate``, ``low``, ``high`` (switch minus
-        default, 95 %), ``n_seeds``, ``n_records``, ``paired``. Another label revision changes folds and labels, so its
-        scores are compared as those of different recordings: its interval is wider. Switches without runs are left out.
+        ``switch``, ``start`` ("random" or the pre-training), ``labels``, ``estimate``, ``low``, ``high`` (turned minus
+        not turned, 95 %), ``n_seeds``, ``n_records``, ``paired``. Where the default has a switch turned, the arm that
+        turns it back is what is subtracted, so that a switch has one sign at all scales. Another label revision changes
+        folds and labels, so its scores are compared as those of different recordings: its interval is wider. Switches
+        without runs are left out.
     """
     effects = []
     for name, switch in SWITCHES.items():
         for start in (None, source) if switch.transfers else (None,):
-            turned, default = tables(arm_name(name, start), labels), tables(start or "random", labels)
-            if turned is None or default is None:
+            turned, usual = _sides(tables, name, start, labels)
+            if turned is None or usual is None:
                 continue
             paired = "corpus" not in switch.arm
             measure = paired_difference if paired else _unpaired_difference
-            found = measure(turned, default, metric, **resampling)
+            found = measure(turned, usual, metric, **resampling)
             effects.append({"switch": name, "start": start or "random", "labels": labels, "paired": paired}
                            | {key: getattr(found, key) for key in _KEPT})  # fmt: skip
     return effects
+
+
+def _sides(tables, name, start, labels):
+    """Prediction tables of the arm that has a switch turned and of the one that has not."""
+    default = tables(start or "random", labels)
+    turned = tables(arm_name(name, start), labels)
+    if turned is None and name in BACK:
+        return default, tables(arm_name(BACK[name][0], start), labels)
+    return turned, default
 
 
 _KEPT = ("estimate", "low", "high", "n_seeds", "n_records")

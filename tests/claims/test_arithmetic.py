@@ -8,7 +8,16 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from ecgrepro.claims import ledger
-from ecgrepro.claims.arithmetic import CHECKS, RESNET18_1D, judge, resnet18_parameters, run_check
+from ecgrepro.claims.arithmetic import (
+    CHECKS,
+    EQUIVALENCE_LEVEL,
+    RESNET18_1D,
+    judge,
+    judge_equivalence,
+    resnet18_parameters,
+    run_check,
+)
+from ecgrepro.claims.verdicts import Estimate, decide
 from ecgrepro.errors import InputError
 
 CLAIMS = {claim.id: claim for claim in ledger.load()}
@@ -153,6 +162,41 @@ def test_welch_interval_from_cut_off_digits_holds_every_interval_they_stand_for(
     ]
     low, high = run_check(welch_claim(*exact, 0.9)).computed["a"]
     assert cut[0] - 1e-9 <= low <= high <= cut[1] + 1e-9
+
+
+@pytest.mark.parametrize(
+    ("first", "level", "word"),
+    [
+        ((0.76, 0.005, 10), EQUIVALENCE_LEVEL, "supported"),  # a difference, but less than the margin
+        ((0.76, 0.005, 10), 0.95, "contradicted"),
+        ((0.77, 0.005, 10), EQUIVALENCE_LEVEL, "inconclusive"),
+        ((0.79, 0.005, 10), EQUIVALENCE_LEVEL, "contradicted"),
+        ((0.75, 0.005, 10), EQUIVALENCE_LEVEL, "supported"),
+        ((0.75, 0.005, 10), 0.95, "supported"),
+    ],
+)
+def test_two_one_sided_tests_ask_for_the_margin_and_a_significance_test_for_zero(first, level, word):
+    result = run_check(welch_claim(first, (0.75, 0.005, 10), level))
+    low, high = result.computed["a"]
+    assert (first[0] == 0.75) == (low < 0 < high)
+    assert result.word == word
+
+
+def test_the_ledgers_equalities_are_judged_as_such_and_its_saving_of_epochs_by_zero():
+    levels = {name: CLAIMS[name].comparison.get("level") for name in ARITHMETIC}
+    equal = {name for name, level in levels.items() if level == EQUIVALENCE_LEVEL}
+    assert equal == {"T1F-flat-printed", "T1F-1d2d-printed"}
+    assert all(
+        "lies within the margin of no difference" in run_check(CLAIMS[name]).sentence for name in equal
+    )
+    assert "excludes no difference" in run_check(CLAIMS["T1F-2d-epochs"]).sentence
+
+
+@given(st.floats(-0.1, 0.1), st.floats(0, 0.1), st.floats(0.01, 0.05))
+def test_arithmetic_judges_an_equivalence_as_the_rule_does(start, width, margin):
+    claim = dataclasses.replace(CLAIMS["T134-rhythm-minus-random"], margin=margin)
+    estimate = Estimate(start, start, start + width, EQUIVALENCE_LEVEL, "paper")
+    assert judge_equivalence((start, start + width), (0.0, 0.0), margin) == decide(claim, estimate).word
 
 
 def test_welch_interval_needs_the_printed_spreads():

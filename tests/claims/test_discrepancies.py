@@ -35,7 +35,7 @@ def decimal(value, digits=3):
 
 
 def test_every_collected_contradiction_has_an_entry():
-    assert sorted(ENTRIES) == sorted([*(f"X-{number:02}" for number in range(1, 28)), "X-09b"])
+    assert sorted(ENTRIES) == sorted([*(f"X-{number:02}" for number in range(1, 32)), "X-09b"])
 
 
 def test_every_entry_has_readings_with_their_sources():
@@ -164,6 +164,51 @@ def test_label_counts_are_those_of_the_ledger():
     for counts in (CLAIMS["T1F-counts"].published, CLAIMS["DA-17v-v3"].published):
         assert all(f"{count:,}" in words("X-24") for count in counts.values())
     assert f"{CLAIMS['DA-17v-changed'].published['v2_v3']} recordings" in words("X-24")
+
+
+def test_steps_follow_from_the_batch():
+    steps = [-(-6395 // batch) for batch in (64, 32, 128)]
+    assert "6,395 recordings are {}, {} or {} steps".format(*steps) in words("X-28")
+    assert "{:,}, {:,} or {:,} steps".format(*(50 * n for n in steps)) in words("X-28")
+
+
+def test_frames_of_a_pass_follow_from_those_of_each_patient():
+    patients = 11_000 * 95 // 100
+    assert f"{patients * 4096 / 1e6:.1f} million frames" in words("X-29")
+    assert f"{patients:,} patients with 1,000 frames of each would be {patients / 1000} million" in words(
+        "X-29"
+    )
+    assert patients * 4096 > 10_000 * 100 * 32
+    assert f"{100 * 32:,} frames" in words("X-29")
+
+
+def test_frames_of_a_fifth_of_the_patients_are_many_times_those_listed():
+    listed, patients = 10 * 100 * 32, 11_000 // 5
+    assert f"{listed:,} frames" in words("X-30")
+    assert f"{patients:,} people, who give {patients / 1000} million" in words("X-30")
+    assert f"{patients * 4096 / 1e6:.1f} million with 4,096" in words("X-30")
+    assert f"{patients * 1000 / listed:.0f} times fewer" in words("X-30")
+    assert f"{listed // 1000} people" in words("X-30")
+    gain = CLAIMS["T134-beat"].published - CLAIMS["T134-random"].published
+    assert f"gain of {decimal(gain)}" in words("X-30")
+
+
+def test_a_quarter_of_the_training_records_would_be_fewer_predictions():
+    train = 8528 - 1706 - 427
+    assert f"{train:,} training records" in words("X-31")
+    assert f"a quarter would be {train // 4:,}" in words("X-31")
+
+
+def test_what_is_followed_is_what_is_run():
+    from ecgrepro.studies.resnet1d import PUBLISHED, REPORT, SCALES, TEAM_134, TEAM_134_PRETRAINING, WEIMANN
+
+    pilot = SCALES["pilot"]
+    assert (WEIMANN.batch_size, TEAM_134.batch_size, pilot.fine_tuning.batch_size) == (64, 64, 64)
+    assert REPORT.batch_size == 128
+    assert PUBLISHED.frames_per_patient == pilot.pretrainings["beat_2048"].recipe.frames_per_patient == 4096
+    listed = TEAM_134_PRETRAINING
+    assert (listed.patients, listed.frames_per_patient, listed.batch_size) == (32, 1000, 32)
+    assert all(arm.labels in ((), (1.0,)) for arm in SCALES["paper"].arms.values())
 
 
 # ---- the loader ----

@@ -59,8 +59,24 @@ def test_claims_of_the_class_report_say_what_supplies_them():
     assert found["missing"] == "real data: cinc2017, icentia11k; label revision v2; budget class_report_2024"
     assert found["command"] == "ecgrepro run spectrogram2d --scale paper"
     assert row(rows, "T1F-H2-trend")["command"] == "ecgrepro run pretrain_size --scale paper"
-    assert "pretrain_size" in row(rows, "T1F-1d2d-0")["command"]
     assert "; machine V100" in row(rows, "T1D-time-pretraining")["missing"]
+
+
+def test_commands_of_the_studies_stand_in_where_the_ledger_has_none():
+    rows = claims_table(commands={NAME: "run both", "DA-17v-v1": "count it"})
+    assert row(rows, NAME)["command"] == "run both"
+    assert row(rows, "DA-17v-v1")["command"] == ""
+    assert row(claims_table({NAME: ESTIMATE}, commands={NAME: "run both"}), NAME)["command"] == ""
+
+
+def test_reason_tells_how_an_interval_was_made_and_which_arms_ran_before_the_rule():
+    estimate = dataclasses.replace(ESTIMATE, detail="over five seeds", before_rule=("a of x", "b of x"))
+    stored = rule_hashes("resnet1d") | {NAME: "another"}
+    found = row(claims_table({NAME: estimate}, stored_rules=stored), NAME)
+    assert found["detail"] == "over five seeds"
+    marks = "(rule changed after run; a of x and b of x ran before the rule was on record)"
+    assert found["reason"].endswith(f"margin 0.02; over five seeds {marks}")
+    assert row(claims_table({NAME: ESTIMATE}), NAME)["reason"].endswith("margin 0.02")
 
 
 def test_replaced_part_is_what_a_level_claim_is_missing():

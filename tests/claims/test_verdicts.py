@@ -198,6 +198,21 @@ def test_replaced_parts_are_worded_from_what_the_run_states(make_claim):
     )
 
 
+@pytest.mark.parametrize(
+    ("supplied", "met"), [([1, 0.1], True), ([0.1, None], False), ([0.1, "25 patients"], False)]
+)
+def test_parts_in_which_arms_differ_are_compared_in_any_order_and_kind(make_claim, supplied, met):
+    claim = make_claim("difference", requires={"pretraining_share": [0.1, 1.0]})
+    assert bool(replaced_parts(claim, {"pretraining_share": supplied})) != met
+
+
+def test_an_estimate_that_says_why_it_has_no_interval_is_inconclusive(make_claim):
+    estimate = Estimate(0.01, level=0.95, substitutes=("width",), undecidable="too few orders")
+    verdict = decide(make_claim("trend"), estimate)
+    assert (verdict.word, verdict.substitute, verdict.reason) == ("inconclusive", True, "too few orders")
+    assert verdict.smallest_margin is None
+
+
 COUNTS = {"cinc2017": {"v2": {"N": 5, "A": 3}, "v3": {"N": 6, "A": 3}}}
 
 

@@ -20,6 +20,22 @@ def observed(differences, records_sd, design="crossed"):
     )  # fmt: skip
 
 
+def simulated_power(effect, seeds_sd, records_sd):
+    """Share of 100,000 t tests of n seeds that find an effect, as a function of n.
+
+    The error is the records' part with the seeds' mean, in the measure of `n_seeds_to_see`: a t of n - 1 degrees.
+    """
+
+    def power(n):
+        rng = np.random.default_rng(n)
+        spread = math.sqrt(seeds_sd**2 + n * records_sd**2)
+        samples = rng.normal(effect, spread, (100_000, n))
+        t = samples.mean(1) / (samples.std(1, ddof=1) / math.sqrt(n))
+        return np.mean(np.abs(t) > stats.t.isf(0.025, n - 1))
+
+    return power
+
+
 DIFFERENCES = [0.01, 0.03, 0.00, 0.02, 0.04]
 SD = np.std(DIFFERENCES, ddof=1)
 
@@ -64,9 +80,42 @@ def test_nested_seeds_hold_the_records_part_already():
     assert n_seeds_to_see(0.02, observed(DIFFERENCES, records_sd)).seeds_sd == pytest.approx(SD)
 
 
+@pytest.mark.parametrize("effect", [0.03, 0.05])
+def test_one_split_of_a_nested_design_has_the_records_of_one_seed(effect):
+    records_sd = 0.004
+    nested = n_seeds_to_see(effect, observed(DIFFERENCES, records_sd, "nested"))
+    assert nested.split_sd == pytest.approx(math.sqrt(5) * records_sd)
+    assert nested.smallest_effect_one_split == pytest.approx(math.sqrt(5) * nested.smallest_effect)
+    power = simulated_power(effect, nested.seeds_sd, nested.split_sd)
+    assert nested.n_seeds_one_split >= nested.n_seeds_fixed_records
+    assert power(nested.n_seeds_one_split) > 0.79
+    assert power(nested.n_seeds_one_split - 1) < 0.81
+
+
+def test_one_split_may_hide_what_all_records_show():
+    nested = n_seeds_to_see(0.02, observed(DIFFERENCES, 0.004, "nested"))
+    assert nested.n_seeds_one_split is None
+    assert nested.n_seeds_fixed_records
+
+
+def test_one_split_of_a_crossed_design_is_the_one_that_all_seeds_share():
+    crossed = n_seeds_to_see(0.02, observed(DIFFERENCES, 0.004))
+    assert crossed.n_seeds_one_split == crossed.n_seeds_fixed_records
+    assert crossed.split_sd == crossed.records_sd
+    assert crossed.smallest_effect_one_split == crossed.smallest_effect
+
+
+def test_an_effect_far_beyond_the_spread_takes_few_seeds():
+    differences = 0.2 * (np.array(DIFFERENCES) - np.mean(DIFFERENCES)) / SD
+    found = n_seeds_to_see(1.0, observed(differences, 0.05))
+    assert (found.n_seeds, found.n_seeds_fixed_records) == (3, 3)
+    power = simulated_power(1.0, 0.2, 0.05)
+    assert power(2) < 0.8 < power(3)
+
+
 def test_without_any_spread_two_seeds_suffice():
     found = n_seeds_to_see(0.02, observed([0.01, 0.01], 0.0))
-    assert (found.n_seeds, found.n_seeds_fixed_records) == (2, 2)
+    assert (found.n_seeds, found.n_seeds_fixed_records, found.n_seeds_one_split) == (2, 2, 2)
 
 
 @pytest.mark.parametrize("crossed", [False, True])

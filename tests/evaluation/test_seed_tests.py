@@ -1,11 +1,20 @@
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import integrate, stats
 
 from ecgrepro.errors import InputError, SettingsError
-from ecgrepro.evaluation.seed_tests import equivalence_test, paired_t_test, seeds_needed, welch_t_test
+from ecgrepro.evaluation import seed_tests
+from ecgrepro.evaluation.seed_tests import (
+    equivalence_test,
+    paired_t_test,
+    seeds_needed,
+    smallest_number,
+    t_test_power,
+    welch_t_test,
+)
 
 FIRST, SECOND = np.array([0.71, 0.75, 0.73, 0.78]), np.array([0.70, 0.71, 0.70, 0.74])
 
@@ -90,8 +99,52 @@ def test_seeds_needed_is_the_smallest_number():
     assert power(n) >= 0.8 > power(n - 1)
 
 
-def test_seeds_needed_without_spread_is_two():
-    assert seeds_needed(0.02, 0) == 2
+def integrated_power(effect, n, alpha=0.05):
+    """Power by adaptive integration over the standard deviation: no noncentral distribution takes part."""
+    critical, centre = stats.t.isf(alpha / 2, n - 1), effect * math.sqrt(n)
+
+    def density(sd):
+        beyond = stats.norm.sf(critical * sd - centre) + stats.norm.cdf(-critical * sd - centre)
+        return beyond * stats.chi.pdf(sd, n - 1, scale=1 / math.sqrt(n - 1))
+
+    ends = stats.chi.ppf(
+        [1e-12, 0.01, 0.2, 0.5, 0.8, 0.99, 0.9999, 1 - 1e-12], n - 1, scale=1 / math.sqrt(n - 1)
+    )
+    return sum(integrate.quad(density, *pair)[0] for pair in pairwise(ends))
+
+
+@pytest.mark.parametrize(
+    ("effect", "n"), [(0.2, 199), (1.0, 10), (3.0, 4), (5.5, 2), (6.0, 2), (20.0, 2), (60.0, 2), (20.0, 5)]
+)
+def test_power_is_that_of_an_integral_also_where_the_noncentral_t_fails(effect, n):
+    expected = integrated_power(effect, n)
+    assert t_test_power(effect, n) == pytest.approx(expected, abs=1e-9)
+    assert t_test_power(-effect, n) == pytest.approx(expected, abs=1e-9)
+    assert seed_tests._summed_power(effect, n, stats.t.isf(0.025, n - 1)) == pytest.approx(expected, abs=1e-4)
+
+
+def test_power_that_the_noncentral_f_does_not_give_is_summed(monkeypatch):
+    expected = t_test_power(1.0, 10)
+    monkeypatch.setattr(seed_tests.stats.ncf, "sf", lambda *given: math.nan)
+    assert t_test_power(1.0, 10) == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize("effect", [4.0, 5.5, 6.3, 8.0, 10.0, 14.0, 20.0])
+def test_seeds_needed_for_a_large_effect_have_the_power(effect):
+    n = seeds_needed(effect, 1.0)
+    assert integrated_power(effect, n) >= 0.8
+    assert n == 2 or integrated_power(effect, n - 1) < 0.8
+
+
+@pytest.mark.parametrize("wanted", [2, 3, 4, 5, 8, 9, 1000])
+def test_the_smallest_number_is_found_by_halving(wanted):
+    assert smallest_number(lambda n: n >= wanted) == wanted
+    assert smallest_number(lambda n: False, most=wanted) is None
+
+
+@pytest.mark.parametrize("sd", [0, 1e-300, 1e-18])
+def test_seeds_needed_without_spread_is_two(sd):
+    assert seeds_needed(0.02, sd) == 2
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 import pandas as pd
 import pytest
 
+from ecgrepro.corpora.cinc2017 import CLASSES
 from ecgrepro.evaluation import metrics
 from ecgrepro.evaluation.predictions import predicted_classes
 from ecgrepro.studies import arm_tables
@@ -122,6 +123,58 @@ def test_pretrainings_are_judged_per_database_beside_the_majority(found):
     assert (table["majority class"] == 0.2).all()
     assert (table["balanced accuracy"] > table["majority class"]).all()
     assert table.frames.sum() == 3 * fabricated.RECORDS
+
+
+def test_a_summary_of_pretrainings_holds_what_the_nets_span(found):
+    table = arm_tables.pretraining_table(found)
+    rows = arm_tables.pretraining_summary(table)
+    assert list(rows.corpus) == ["mitbih_arrhythmia", "svdb"]
+    part = table[table.corpus == "svdb"]["balanced accuracy"]
+    row = rows.set_index("corpus").loc["svdb"]
+    assert (row.nets, row.lowest, row.highest) == (3, part.min(), part.max())
+    assert row["balanced accuracy"] == pytest.approx(part.mean())
+
+
+def test_histories_name_their_runs(found):
+    table = arm_tables.history_table(found)
+    runs = arm_tables.tuned(found)
+    assert len(table) == 3 * len(runs)
+    assert len(table[["labels", "arm", "seed"]].drop_duplicates()) == len(runs)
+
+
+def test_confusion_counts_hold_every_test_recording(found):
+    table = arm_tables.confusion_table(found).query("labels == 1.0 and arm == 'random'")
+    counts = table.set_index("labelled")[list(CLASSES)]
+    assert (counts.sum(axis=1) == 3 * fabricated.RECORDS / 4).all()
+    right = {name: counts.loc[name, name] for name in CLASSES}
+    assert sum(right.values()) == sum(
+        (predicted_classes(test) == test.label).sum()
+        for result in only(arm_tables.tuned(found), arm="random")
+        if result["trial"]["recipe"]["labels"] == 1.0
+        for test in [result["predictions"].query("part == 'test'")]
+    )
+
+
+def test_an_arm_with_fewer_seeds_is_compared_with_the_same_seeds_of_the_reference(found):
+    fewer = [r for r in found if r["trial"]["arm"] == "random" or r["trial"]["seed"] < 2]
+    (row,) = arm_tables.difference_table(fewer).query("labels == 1.0 and metric == 'macro_f1'").itertuples()
+    runs = arm_tables.run_table(found).query("labels == 1.0 and seed < 2")
+    means = runs.groupby("arm")["test macro F1"].mean()
+    assert row.seeds == 2
+    assert row.difference == pytest.approx(means["beat_2048"] - means["random"])
+
+
+def test_an_arm_with_other_labels_is_left_out_of_the_differences(found):
+    def relabelled(result):
+        table = result["predictions"]
+        return result | {"predictions": table.assign(label=(table.label + 1) % 4)}
+
+    other = [
+        relabelled(r) if r["trial"]["arm"] == "beat_2048" and r["trial"]["stage"] == "fine-tuning" else r
+        for r in found
+    ]
+    assert arm_tables.difference_table(other).empty
+    assert not arm_tables.difference_table(found).empty
 
 
 def found_recipe(found, share):

@@ -92,9 +92,9 @@ def test_a_switch_links_to_its_entry_if_it_has_one():
     [
         ([effect("no_such")], "one of.*no_such"),
         ([effect(start="rhythm")], "a start among.*rhythm"),
-        ([effect(low=0.02)], "low <= estimate <= high"),
-        ([effect(high=float("nan"))], "low <= estimate <= high"),
-        ([effect(high=None)], "low <= estimate <= high"),
+        ([effect(low=0.04)], "low <= high"),
+        ([effect(high=float("nan"))], "low <= high"),
+        ([effect(high=None)], "low <= high"),
         ([effect(), effect()], "one effect for each"),
         ([effect(more=1)], "only the keys"),
         ([{"switch": "input_60s"}], "none for.*estimate"),
@@ -170,3 +170,13 @@ def test_the_page_is_made_without_any_run():
 
 def test_no_figure_is_typed_into_the_page():
     check_prose([PAGE])
+
+
+def test_links_of_another_page_lead_to_the_register():
+    assert 'href="#X-03"' in switch_table()
+    assert 'href="../book/discrepancies.html#X-03"' in switch_table(register="../book/discrepancies.html")
+    assert 'href="#' not in switch_table(register="../book/discrepancies.html")
+
+
+def test_an_interval_that_leaves_its_estimate_out_is_shown():
+    assert "0.020" in switch_table([effect(estimate=0.02, low=0.021, high=0.035)])

@@ -46,10 +46,13 @@ def test_a_row_is_the_paired_difference_of_its_arms(found):
 
 def test_equality_needs_the_whole_interval_within_the_margin(found):
     pairs = [("beat_2048", "random"), ("beat_2048", "linear_probe")]
-    far, same = comparisons.equality_table(found, pairs, (1.0,)).itertuples()
-    assert (far.within, same.within) == ("no", "yes")
-    wide = comparisons.equality_table(found, pairs, (1.0,), margin=0.9)
-    assert set(wide.within) == {"yes"}
+    far, _ = comparisons.equality_table(found, pairs, (1.0,)).itertuples()
+    answers = "they are"
+    assert list(comparisons.equality_table(found, pairs, (1.0,))[answers]) == ["different", "equal"]
+    assert set(comparisons.equality_table(found, pairs, (1.0,), margin=0.9)[answers]) == {"equal"}
+    between = (far.low + far.high) / 2
+    (row,) = comparisons.equality_table(found, pairs[:1], (1.0,), margin=between)[answers]
+    assert row == "open", "an interval that holds the margin itself decides nothing"
 
 
 def test_seeds_needed_grow_as_the_effect_shrinks(found):

@@ -1,7 +1,8 @@
-"""Which committed runs belong to a study, and which of its arms are whole."""
+"""Which committed runs belong to a study, which of its arms are whole, and which of them a claim may take."""
 
 import pytest
 
+from ecgrepro.claims import ledger
 from ecgrepro.studies import designs, resnet1d
 from ecgrepro.studies.scale import configure
 from tests.studies import fabricated
@@ -67,3 +68,40 @@ def test_nothing_is_finished_without_results(commit):
     found, state = designs.finished("resnet1d", "pilot")
     assert found == []
     assert state.finished.sum() == 0
+
+
+REPORT = "class_report_2024"
+
+
+def test_of_arms_by_one_protocol_ours_go_first_then_those_of_the_study_and_the_weights_given_away_last():
+    own, other = ("pretrain_size", "beat_4096_100pct"), ("resnet1d", "report_beat_100")
+    given = ("resnet1d", "report_weights_100")
+    for study, expected in (
+        ("pretrain_size", [own, other, given]),
+        ("resnet1d", [other, own, given]),
+        ("spectrogram2d", [own, other, given]),  # neither is its own: the one of that very name
+    ):
+        assert designs.find_arms(study, "paper", "beat_4096_100pct", REPORT) == expected
+        assert designs.find_arm(study, "paper", "beat_4096_100pct", REPORT) == expected[0]
+
+
+def test_an_arm_by_another_protocol_never_takes_the_place_of_one_by_the_wanted():
+    found = designs.find_arms("resnet1d", "paper", "random", REPORT)
+    assert found == [("resnet1d", "report_random")]
+
+
+@pytest.mark.parametrize("scale", ["pilot", "colab"])
+def test_where_no_arm_follows_the_protocol_no_run_decides_which_of_them_is_taken(scale):
+    for claim in ledger.load():
+        for arm in claim.comparison.get("arms", ()):
+            assert len(designs.find_arms(claim.study, scale, arm, claim.requires.get("budget"))) <= 1
+
+
+def test_every_weight_that_the_report_gave_away_can_speak_for_an_arm_of_the_ledger():
+    named = {arm for claim in ledger.load() for arm in claim.comparison.get("arms", ())}
+    for study, module in designs.STUDIES.items():
+        for own, arm in module.SCALES["paper"].arms.items():
+            if arm.published:
+                (name,) = arm.stands_for
+                assert name in named
+                assert (study, own) in designs.find_arms(study, "paper", name, REPORT)

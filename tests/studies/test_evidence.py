@@ -236,6 +236,15 @@ def test_the_rules_are_those_of_the_first_run(home, commit):
     assert evidence.stored_rules() == {"a": "first"}
 
 
+def test_rows_of_one_study_are_those_among_all(home, commit):
+    commit()
+    every = evidence.ledger_rows()
+    for study in ("resnet1d", "pretrain_size"):
+        rows = evidence.ledger_rows(study)
+        assert rows
+        assert rows == [row for row in every if row["study"] == study]
+
+
 def test_rows_are_json(home, commit):
     commit()
     assert json.loads(json.dumps(evidence.ledger_rows()))

@@ -106,7 +106,7 @@ def test_intervals_are_printed_from_low_to_high(limits, expected):
 
 def test_verdicts_show_what_was_measured_and_mark_substitutes():
     rows = [row for row in ledger_rows.measured_rows(0.03) if row["id"] == ledger_rows.GAIN]
-    html = figures.verdict_table(rows).to_html()
+    html = figures.verdict_table(rows)._repr_html_()
     assert "supported (substitute)" in html
     assert "0.030" in html
     assert "0.020 to 0.040" in html
@@ -114,14 +114,28 @@ def test_verdicts_show_what_was_measured_and_mark_substitutes():
 
 def test_what_was_not_run_is_not_called_a_substitute():
     rows = [row for row in ledger_rows.rows() if row["id"] in (ledger_rows.GAIN, ledger_rows.LEVEL)]
-    html = figures.verdict_table(rows).to_html()
+    html = figures.verdict_table(rows)._repr_html_()
     assert "not run" in html
     assert "(substitute)" not in html
 
 
-def test_all_claims_can_be_shown():
+def test_all_claims_are_shown_and_those_not_run_are_folded_away():
     rows = ledger_rows.measured_rows()
-    assert figures.verdict_table(rows).to_html().count("<tr>") == len(rows) + 1
+    decided, waiting = figures.verdict_table(rows)._repr_html_().split("<details")
+    not_run = [row for row in rows if row["verdict"] == "not run"]
+    assert decided.count("<tr>") == len(rows) - len(not_run) + 1
+    assert waiting.count("<tr>") == len(not_run) + 1
+    assert f"{len(not_run)} claims not run yet" in waiting
+
+
+def test_arms_are_called_by_their_words_and_truth_by_yes_and_no():
+    frame = pd.DataFrame(
+        {"arm": ["beat_2048", "select_loss"], "hit cap": [True, False], "training records": [2.0, 5110.0]}
+    )
+    html = figures.table(frame, "")
+    html = html.to_html()
+    for word in ("beat, 8.2 s frames", "select loss", ">yes<", ">no<", ">5,110<"):
+        assert word in html
 
 
 @pytest.mark.parametrize(("synthetic", "name"), [(True, "scores_synthetic.csv"), (False, "scores.csv")])

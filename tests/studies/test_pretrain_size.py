@@ -123,6 +123,13 @@ def test_the_random_start_of_resnet1d_is_tuned_on_the_same_records():
         assert set(arm.labels or study.SCALES["pilot"].labels) <= set(random.arms["random"].labels)
 
 
+def test_the_random_start_at_paper_scale_follows_the_reports_protocol_too():
+    start, ours = resnet1d.SCALES["paper"].arms["report_random"], study.SCALES["paper"]
+    assert start.source is None
+    for arm in ours.arms.values():
+        assert (arm.fine_tuning or ours.fine_tuning, arm.corpus) == (start.fine_tuning, start.corpus)
+
+
 def test_the_reports_sizes_are_checkpoints_of_two_runs_by_its_protocol():
     arms = {name: arm for name, arm in study.SCALES["paper"].arms.items() if arm.budget}
     assert {arm.published_share: (arm.source, arm.share) for arm in arms.values()} == {

@@ -1,8 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 import pytest
 
 from ecgrepro.claims import ledger
-from ecgrepro.evaluation.flatness import flat_after
+from ecgrepro.evaluation.comparison import equivalence
+from ecgrepro.evaluation.saturation import Parameter
 from ecgrepro.studies import designs
 from ecgrepro.studies import pretrain_size as study
 from ecgrepro.studies import pretrain_size_curves as curves
@@ -38,7 +42,7 @@ def test_the_margin_is_the_ledgers():
 def test_a_trend_per_kind_is_found_where_people_help(few, scores):
     table = curves.trend_table({0.1: few}).set_index("kind")
     assert list(table.index) == list(tables.KINDS)
-    assert (table.sizes == len(SIZES)).all()
+    assert (table[["from", "to", "sizes"]] == [SIZES[0], SIZES[-1], len(SIZES)]).all(axis=None)
     x = np.log10(SIZES)
     slope = np.polyfit(x, scores["fixed"].loc[SIZES], 1)[0]
     assert table.change["fixed"] == pytest.approx(slope * (x[-1] - x[0]))
@@ -83,13 +87,36 @@ def test_curves_need_four_sizes(few):
 def test_fits_are_printed_with_their_intervals_and_doubts(both):
     fits = curves.saturation_fits(both)
     table = curves.saturation_table(fits).set_index(["labels", "kind"])
-    assert (table.top_low <= table.top_high).all()
+    assert table.index.tolist() == list(fits)
     for line, fit in fits.items():
-        assert table.top[line] == fit.top.value
-        assert (table.doubts[line] == "none") == fit.is_identified
+        assert all(doubt in table.doubts[line] for doubt in fit.doubts)
     remaining = curves.remaining_table(fits)
-    assert remaining[(remaining.kind == "pass") & (remaining.labels == 0.1)].patients.tolist() == SIZES[:-1]
+    rises = remaining[(remaining.kind == "pass") & (remaining.labels == 0.1)]
+    assert rises["from"].tolist() == SIZES[:-1]
+    assert (rises["to"] == SIZES[-1]).all()
+    assert all(pd.api.types.is_integer_dtype(remaining[name]) for name in ("from", "to"))
     assert list(curves.curve_table(fits).columns) == ["labels", "kind", "patients", "score", "low", "high"]
+
+
+@pytest.mark.parametrize(
+    ("top", "doubts", "printed"),
+    [
+        (Parameter(0.8, 0.75, 0.9), (), True),
+        (Parameter(0.8, 0.75, 0.9), ("no top in sight",), False),
+        (Parameter(0.9, 0.75, 1.05), (), False),
+        (Parameter(1.05, 0.75, 0.95), (), False),
+    ],
+)
+def test_parameters_that_are_in_doubt_are_left_blank(few, top, doubts, printed):
+    line, fit = next(iter(curves.saturation_fits({0.1: few}).items()))
+    row = curves.saturation_table({line: replace(fit, top=top, doubts=doubts)}).iloc[0]
+    values = row[["top", "top_low", "top_high", "power", "power_low", "power_high"]].to_list()
+    if printed:
+        assert values == [*top, *fit.power]
+    else:
+        assert np.isnan(values).all()
+    assert (row.doubts == "none") is printed
+    assert all(doubt in row.doubts for doubt in doubts)
 
 
 def test_neighbours_and_the_largest_are_paired_once_each(few, scores):
@@ -100,26 +127,50 @@ def test_neighbours_and_the_largest_are_paired_once_each(few, scores):
     assert pairs == [(6, 12), (12, 25), (25, 50), (50, 100), (6, 100), (12, 100), (25, 100)]
     for row in fixed.itertuples():
         assert row.difference == pytest.approx(scores["fixed", row.against] - scores["fixed", row.patients])
-    inside = (table.low > -curves.margin()) & (table.high < curves.margin())
-    assert (table.equal == inside).all()
-    assert not table.equal.any()  # people help here, and sixty recordings are few
+    margin = curves.margin()
+    answers = np.where((table.low > margin) | (table.high < -margin), "different", "open")
+    assert (table["they are"] == answers).all()  # people help here, and sixty recordings are few
+    assert set(answers) == {"different", "open"}
+    assert fixed.samples.tolist() == [study.PILOT_SIZES[n] for n in fixed.against]
+    assert (table.seeds == 5).all()
 
 
-def test_flat_from_a_size_on_is_what_flatness_calls_so(few):
+def test_from_every_size_on_all_are_compared_with_the_largest(few):
     flat = curves.flat_table(curves.pair_table({0.1: few}))
-    assert list(zip(flat.kind, flat.patients, strict=True)) == [
+    assert list(zip(flat.kind, flat["from"], strict=True)) == [
         (kind, n) for kind in ("fixed", "pass") for n in SIZES[:-1]
     ]
+    assert (flat["to"] == SIZES[-1]).all()
+    assert (flat.samples == study.PILOT_SIZES[SIZES[-1]]).all()
     arms = [designs.stacked(few["pass", n]) for n in SIZES]
-    for row in flat[flat.kind == "pass"].itertuples():
-        made = flat_after(arms, SIZES, tables.METRIC, row.patients, curves.margin(), **RESAMPLING)
-        expected = (made.estimate, made.low, made.high, made.p, made.within_margin)
-        assert (row.furthest, row.low, row.high, row.p, row.flat) == expected
+    pairs = [equivalence(arms[-1], arm, tables.METRIC, curves.margin(), **RESAMPLING) for arm in arms[:-1]]
+    for place, (_, row) in enumerate(flat[flat.kind == "pass"].iterrows()):
+        chosen = [made.difference for made in pairs[place:]]
+        assert row.furthest == max((made.estimate for made in chosen), key=abs)
+        assert row["lowest limit"] == min(made.low for made in chosen)
+        assert row["highest limit"] == max(made.high for made in chosen)
+        assert row.p == max(made.test.p for made in pairs[place:])
+
+
+@pytest.mark.parametrize(
+    ("answers", "flat"),
+    [
+        (["equal", "equal"], ["yes", "yes"]),
+        (["open", "equal"], ["open", "yes"]),
+        (["different", "open"], ["no", "open"]),
+        (["equal", "different"], ["no", "no"]),
+    ],
+)
+def test_flat_is_a_matter_of_every_size_from_there_on(few, answers, flat):
+    runs = {place: done for place, done in few.items() if place in (("few", 6), ("few", 12), ("few", 25))}
+    pairs = curves.pair_table({0.1: runs}, kinds=("few",))
+    pairs = pairs[pairs.against == 25].sort_values("patients").assign(**{"they are": answers})
+    assert curves.flat_table(pairs).flat.tolist() == flat
 
 
 def test_flat_is_asked_at_every_share_of_labels(both):
     flat = curves.flat_table(curves.pair_table(both))
-    assert flat[flat.labels == 1.0].patients.tolist() == sorted(study.IN_PLACE_OF)[:-1]
+    assert flat[flat.labels == 1.0]["from"].tolist() == sorted(study.IN_PLACE_OF)[:-1]
     assert flat.groupby(["labels", "kind"]).size().sum() == len(flat) == 4 + 4 + 3
 
 
@@ -132,8 +183,8 @@ def test_equal_scores_from_a_size_on_are_flat(monkeypatch):
     )
     fabricated_sizes.commit(monkeypatch, fabricated_sizes.pilot() | {"pretrain_size": made})
     few = {place: runs for place, runs in tables.pilot(0.1).items() if place[0] == "fixed"}
-    flat = curves.flat_table(curves.pair_table({0.1: few})).set_index("patients").flat
-    assert flat.to_dict() == {6: False, 12: True, 25: True, 50: True}
+    flat = curves.flat_table(curves.pair_table({0.1: few})).set_index("from").flat
+    assert flat.to_dict() == {6: "no", 12: "yes", 25: "yes", 50: "yes"}
 
 
 def test_without_results_there_is_nothing_to_test():

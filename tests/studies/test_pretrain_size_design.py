@@ -20,6 +20,29 @@ def test_the_design_is_what_the_trials_are():
     assert set(design.design_table("demo").kind) == {"fixed", "pass"}
 
 
+def test_a_checkpoint_has_seen_everybody_of_the_groups_it_has_begun():
+    made = design.design_table().set_index(["kind", "patients"])
+    for kind in ("fixed", "pass", "few"):
+        assert made["patients seen"][kind].tolist() == SIZES
+    steps_of_a_group = 6 * 4096 // study.ONE_RUN.batch_size
+    begun = [(steps - 1) // steps_of_a_group + 1 for steps in made.steps["one_run"]]
+    assert made["patients seen"]["one_run"].tolist() == [min(6 * groups, 100) for groups in begun]
+    assert (made["patients seen"]["one_run"].loc[[25, 50]] > [25, 50]).all()
+
+
+def test_samples_of_a_checkpoint_are_not_counted_before_its_end():
+    made = design.design_table().set_index(["kind", "patients"])["disjoint samples"]
+    assert made["fixed"].to_dict() == study.PILOT_SIZES
+    assert made["one_run"].isna().tolist() == [True] * 4 + [False]
+
+
+def test_frames_of_a_person_fill_the_half_hour_many_times():
+    made = design.design_table().set_index(["kind", "patients"])
+    frames = 30 * 60 / (1024 / 125)  # that half an hour has, side by side
+    assert (made["times half an hour"] - made["frames of each"] / frames).abs().max() <= 0.5
+    assert made["times half an hour"]["fixed"].is_monotonic_decreasing
+
+
 def test_the_reports_sizes_are_steps():
     report = design.report_table()
     assert report.called.tolist() == [0.01, 0.1, 0.2, 1.0]

@@ -11,7 +11,7 @@ from ecgrepro.studies import pretrain_size_curves as curves
 from ecgrepro.studies import pretrain_size_design as design
 from ecgrepro.studies import pretrain_size_page as page
 from ecgrepro.studies import pretrain_size_tables as tables
-from ecgrepro.studies.figures import WATERMARK, Note
+from ecgrepro.studies.figures import WATERMARK, Download, Note
 from tests.studies import fabricated_sizes
 
 SIZES = sorted(study.PILOT_SIZES)
@@ -94,6 +94,19 @@ def test_a_share_of_labels_without_gains_is_drawn_empty(made):
     assert figure.axes[0].get_legend() is None
 
 
+def test_one_kind_alone_has_its_key_too(made):
+    alone = {1.0: made["gains"][1.0]}
+    figure = page.draw_gains(alone, {1.0: made["seeds"][1.0]})
+    assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == [design.KINDS["pass"]]
+
+
+def test_checkpoints_of_one_run_lie_at_the_people_that_they_have_seen(made):
+    figure = page.draw_design(made["design"], made["report"])
+    drawn = {line.get_label(): line.get_xdata().tolist() for line in figure.axes[1].lines}
+    checkpoints = made["design"][made["design"].kind == "one_run"]
+    assert drawn[design.KINDS["one_run"]] == checkpoints["patients seen"].tolist()
+
+
 def test_the_arms_of_the_largest_size_and_of_one_share_lie_at_their_size(made):
     figure = page.draw_gains(made["gains"], made["seeds"])
     ticks = [tick.get_text() for tick in figure.axes[0].get_xticklabels()]
@@ -147,6 +160,8 @@ def test_the_evidence_of_the_page_runs_with_whatever_is_committed(monkeypatch, c
     assert ("random start is missing" in printed) == (found == "nothing")
     assert (len(notes) < len(shown)) == (found in ("some arms", "everything"))
     assert ("Not run yet" in " ".join(notes)) == (found != "everything")
+    files = [item.name for item in shown if isinstance(item, Download)]
+    assert ("pretrain_size_histories.csv" in files) == (found == "everything")
     captions = [item.caption for item in shown if hasattr(item, "caption")]
     assert not [text for text in captions if "%" in NOT_OF_PEOPLE.sub("", text)]
 

@@ -79,14 +79,26 @@ def test_seeds_are_told_which_sample_of_people_they_had(few):
     for n, samples in study.PILOT_SIZES.items():
         part = seeds[(seeds.patients == n) & (seeds.kind == "fixed")]
         assert part["sample"].tolist() == [seed % samples for seed in part.seed]
-    assert (seeds[seeds.kind == "one_run"]["sample"] == 0).all()
+    parts = seeds[seeds.kind == "one_run"].set_index("patients")["sample"]
+    assert parts[parts.index < 100].isna().all()
+    assert (parts[100] == 0).all()
+
+
+def test_differences_tell_how_many_samples_of_people_are_behind_their_seeds(few):
+    gains = tables.gain_table(few).set_index(["kind", "patients"]).samples
+    for kind in ("fixed", "pass", "few"):
+        assert gains[kind].to_dict() == study.PILOT_SIZES
+    assert gains["one_run"].isna().tolist() == [True] * 4 + [False]
+    assert tables.fewest_samples(few["fixed", 6], few["fixed", 25]) == study.PILOT_SIZES[25]
+    assert tables.fewest_samples(few["one_run", 6], few["pass", 6]) is None
+    assert tables.fewest_samples(few["pass", 6][:2], few[tables.RANDOM]) == 2
 
 
 def test_contrasts_differ_in_one_thing_and_never_compare_an_arm_with_itself(few):
     made = tables.contrast_table(few)
     assert made.groupby("question", sort=False).size().to_dict() == {
         "same people, more steps": 4, "many steps, more people": 4, "few steps, more people": 4,
-        "checkpoint of one run, not a run of its own": 5,
+        "checkpoint of one run, not a run of its own (other people too)": 5,
     }  # fmt: skip
     design = design_table().set_index(["kind", "patients"])
     for row in made.itertuples():
@@ -113,6 +125,26 @@ def test_nets_are_judged_on_held_out_people_at_every_size(few):
     assert set(counted.index) == {(kind, n) for kind in ("fixed", "pass", "few") for n in SIZES} | {
         ("one_run", 100)
     }
+
+
+def test_a_net_is_not_shown_as_a_kind_that_has_none_of_its_own():
+    found = fabricated_sizes.pilot()["pretrain_size"]
+    passes = [r for r in found if r["trial"]["arm"] in ("patients_6_pass", "patients_12_pass")]
+    assert set(tables.held_out_table(passes).kind) == {"pass"}
+    more = passes + [r for r in found if r["trial"]["arm"] == "patients_12_few"]
+    shown = tables.held_out_table(more)
+    assert set(zip(shown.kind, shown.patients, strict=True)) == {
+        (k, n) for k in ("pass", "few") for n in (6, 12)
+    }
+
+
+def test_spread_is_compared_with_a_size_of_one_sample_alone(few):
+    seeds = tables.seed_table(few)
+    assert tables.spread_table(seeds).against.dropna().tolist() == [100] * 4
+    table = tables.spread_table(seeds[seeds.patients < 100])
+    assert table["disjoint samples"].tolist() == [5, 5, 4, 2]
+    assert table.deviation.notna().all()
+    assert table[["against", "ratio", "low", "high", "p"]].isna().all(axis=None)
 
 
 def test_spread_compares_every_size_with_the_largest(few):
@@ -149,6 +181,23 @@ def test_live_results_are_grouped_as_they_come():
     alone = tables.live([r for r in found if r["trial"]["arm"] == "random"])
     assert set(alone) == {tables.RANDOM}
     assert tables.gain_table(alone).empty
+
+
+@pytest.mark.parametrize(
+    ("chosen", "places"),
+    [
+        (["patients_6_pass", "patients_25_fixed"], {("pass", 6), ("fixed", 25)}),
+        (["patients_25_pass", "patients_12_few"], {("pass", 25), ("few", 12)}),
+        (["patients_6_pass", "patients_100_fixed"], {("pass", 6), ("pass", 100)}),
+        (["one_run_6", "one_run_100"], {("one_run", 6), ("one_run", 100)}),
+    ],
+)
+def test_arms_that_were_chosen_keep_their_place_in_the_design(few, chosen, places):
+    found = [r for r in fabricated_sizes.pilot()["pretrain_size"] if r["trial"]["arm"] in chosen]
+    found = [r for r in found if r["trial"]["recipe"].get("labels", 0.1) == 0.1]
+    runs = tables.live(found + few[tables.RANDOM])
+    assert set(runs) == {tables.RANDOM, *places}
+    assert {done[0]["trial"]["arm"] for done in runs.values()} == {"random", *chosen}
 
 
 def test_tables_of_the_pilot_know_no_shares_of_icentia11k(few):

@@ -193,13 +193,6 @@ def test_classes_have_a_mark_for_every_arm(classes):
     assert len(made.legends[0].get_texts()) == len(page.CHOSEN)
 
 
-def test_histories_name_their_runs(found):
-    chosen = of_arms(found, page.CHOSEN)
-    table = page.history_table(chosen)
-    assert len(table) == 3 * len(chosen)
-    assert len(table[["labels", "arm", "seed"]].drop_duplicates()) == len(chosen)
-
-
 def test_printed_nets_are_2d_minus_1d_with_the_readers_t():
     table = page.printed_nets().set_index("comparison")
     assert list(table.index) == list(page.SIZES.values())
@@ -258,7 +251,6 @@ def test_only_whole_arms_are_shown_and_of_the_1d_ones_those_beside(pilots):
     assert tuned == {("random", 1.0), ("random_2d", 1.0)}
     assert {r["trial"]["arm"] for r in found if r["trial"]["stage"] == "pretraining"} == {"beat_2d"}
     assert state[["arm", "seeds", "finished"]].to_numpy().tolist() == [
-        ["random", 2, 2],
         ["random_2d", 2, 2],
         ["beat_2d", 2, 1],
     ]
@@ -270,7 +262,7 @@ def test_without_results_the_page_has_empty_tables(tmp_path, monkeypatch):
     found, state = page.committed()
     assert found == []
     assert not state.finished.any()
-    assert set(state.arm) == set(page.ORDER)
+    assert set(state.arm) == set(page.ORDER) - set(page.ONE_DIMENSIONAL.values())
     assert page.step_table(found, []).empty
     assert page.window_table(found, []).empty
     assert pair_table(found, page.PAIRS, []).empty

@@ -1,0 +1,107 @@
+"""The first paragraph of each study's page: what the committed runs say so far, in words, and what they cannot say.
+
+Every number is computed from committed predictions. A sentence whose runs are missing is left out.
+"""
+
+from ecgrepro.evaluation.comparison import paired_difference
+from ecgrepro.studies import arm_tables, designs, pretrain_size_tables
+from ecgrepro.studies import spectrogram2d_page as nets
+from ecgrepro.studies.evidence import RESAMPLING
+from ecgrepro.studies.figures import Html, called
+
+METRIC = "macro_f1"
+#: What no run at pilot scale can say.
+NOT_KNOWN = (
+    "Not known: Icentia11k and the published width, of which neither was at hand; "
+    "the pilot tests the direction of a claim, not its size."
+)
+#: A difference that matters, in macro F1: the margin of the ledger's gains.
+MARGIN = 0.02
+TASKS = ("beat_512", "beat_4096", "rhythm", "heart_rate", "future")
+
+
+def resnet1d(scale="pilot"):
+    """Word what beat pre-training gains, and how other tasks compare. Returns `Html`."""
+    found, state = designs.finished("resnet1d", scale)
+    shares, text = arm_tables.shares(found), []
+    if told := _by_share(found, "beat_2048", "random", shares):
+        text.append(f"beat pre-training changes macro F1 by {told}.")
+    of_tasks = arm_tables.of_arms(found, TASKS)
+    if of_tasks:
+        few = arm_tables.shares(of_tasks)[-1]
+        others = {task: _difference(found, task, "random", few) for task in TASKS}
+        told = ", ".join(f"{called(task)} {_told(made)}" for task, made in others.items() if made)
+        text.append(f"Other pre-training, with {few:.0%} of the labels: {told}.")
+    return _paragraph(text, state)
+
+
+def spectrogram2d(scale="pilot"):
+    """Word how the 2-D net compares with the 1-D net, matched and as published. Returns `Html`."""
+    found, state = nets.committed(scale)
+    shares, text = arm_tables.shares(found), []
+    for words, step in (("matched to the 1-D net in all else", "2d_matched"), ("as published", "2d")):
+        for start, one in nets.ONE_DIMENSIONAL.items():
+            if told := _by_share(found, f"{start}_{step}", one, shares):
+                text.append(f"{called(one)}, 2-D net {words}, minus 1-D net: {told}.")
+    return _paragraph(text, state)
+
+
+def pretrain_size(scale="pilot", labels=0.1):
+    """Word what one pass over each number of people gains, and what people add to as many steps. Returns `Html`."""
+    _, state = designs.finished("pretrain_size", scale)
+    runs, text = pretrain_size_tables.pilot(labels), []
+    sizes = pretrain_size_tables.sizes_by_kind(runs)
+    if pretrain_size_tables.RANDOM in runs and "pass" in sizes:
+        told = [
+            f"{n} people {_told(_of(runs, ('pass', n), pretrain_size_tables.RANDOM))}" for n in sizes["pass"]
+        ]
+        text.append(f"with {labels:.0%} of the labels one pass changes macro F1 by: {'; '.join(told)}.")
+    for kind, words in (("fixed", "many steps"), ("few", "few steps")):
+        if len(ends := sizes.get(kind, ())) > 1:
+            made = _of(runs, (kind, ends[-1]), (kind, ends[0]))
+            text.append(f"{ends[-1]} people against {ends[0]}, as {words} for both: {_told(made)}.")
+    return _paragraph(text, state)
+
+
+def _by_share(found, first, second, shares):
+    made = {share: _difference(found, first, second, share) for share in shares}
+    return "; ".join(f"{_told(each)} with {share:.0%} of the labels" for share, each in made.items() if each)
+
+
+def _difference(found, first, second, share):
+    """First minus second arm, None where one of them has no runs."""
+    tables = [designs.predictions(found, arm, share) for arm in (first, second)]
+    return (
+        None if any(table is None for table in tables) else paired_difference(*tables, METRIC, **RESAMPLING)
+    )
+
+
+def _of(runs, first, second):
+    return paired_difference(
+        designs.stacked(runs[first]), designs.stacked(runs[second]), METRIC, **RESAMPLING
+    )
+
+
+def _told(made):
+    """A difference with its interval, and what that says."""
+    word = "undecided"
+    if made.low > 0 or made.high < 0:
+        word = "above zero" if made.low > 0 else "below zero"
+    if max(-made.low, made.high) < MARGIN:
+        word = "too small to matter"
+    return f"<b>{_signed(made.estimate)}</b> ({_number(made.low)} to {_number(made.high)}, {word})"
+
+
+def _signed(value):
+    return f"{value:+.3f}".replace("-", "−")
+
+
+def _number(value):
+    return f"{value:.3f}".replace("-", "−")
+
+
+def _paragraph(text, state):
+    done, listed = state.finished.sum(), state.seeds.sum()
+    state = "Found" if done == listed else f"So far ({done} of {listed} fine-tuning runs of the pilot)"
+    text = text or ["no run on real recordings is committed, so the question of this page is open."]
+    return Html(f'<p class="opening"><b>{state}:</b> {" ".join(text)} {NOT_KNOWN}</p>')
