@@ -155,7 +155,7 @@ class Html:
         return self._html
 
 
-def verdict_table(rows):
+def verdict_table(rows, fold=True):
     """Verdicts of a study: claims that are decided first, those not run folded away below.
 
     Columns: claim, published, ours with its interval, margin, verdict and why.
@@ -164,9 +164,11 @@ def verdict_table(rows):
     ----------
     rows : list of dict
         Rows of `ecgrepro.claims.table.claims_table`.
+    fold : bool
+        Without it all rows are shown in the order given.
     """
-    decided = [row for row in rows if row["verdict"] != "not run"]
-    waiting = [row for row in rows if row["verdict"] == "not run"]
+    waiting = [row for row in rows if fold and row["verdict"] == "not run"]
+    decided = [row for row in rows if row not in waiting]
     parts = [_styled_verdicts(decided)] if decided else []
     if waiting:
         told = f"<summary>{len(waiting)} claims not run yet, with what each one needs</summary>"

@@ -126,6 +126,7 @@ def test_all_claims_are_shown_and_those_not_run_are_folded_away():
     assert decided.count("<tr>") == len(rows) - len(not_run) + 1
     assert waiting.count("<tr>") == len(not_run) + 1
     assert f"{len(not_run)} claims not run yet" in waiting
+    assert "<details" not in figures.verdict_table(rows, fold=False)._repr_html_()
 
 
 def test_arms_are_called_by_their_words_and_truth_by_yes_and_no():

@@ -61,7 +61,8 @@ def test_how_much_is_done_stands_first(found, monkeypatch):
 def test_nets_are_compared_by_their_start(found, monkeypatch):
     fabricated_sizes.commit(monkeypatch, found)
     text = words(openings.spectrogram2d())
-    assert "random start, 2-D net matched to the 1-D net in all else, minus 1-D net: +0.000" in text
+    assert "2-D net minus that of the 1-D net, matched in all else: from a random start +0.000" in text
+    assert "after beat pre-training +0.000" in text
     assert "too small to matter" in text
     assert "as published" not in text
 
