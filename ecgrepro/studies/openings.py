@@ -69,6 +69,21 @@ def pretrain_size(scale="pilot", labels=0.1):
     return _paragraph(text, state)
 
 
+def switches(effects):
+    """Word which switches matter, from `ecgrepro.studies.switches.switch_effects`. Returns `Html`."""
+    beyond = [one for one in effects if one["low"] > MARGIN or one["high"] < -MARGIN]
+    within = [one for one in effects if max(-one["low"], one["high"]) < MARGIN]
+    told = "; ".join(
+        f"<code>{one['switch']}</code> from {called(one['start'])} <b>{_signed(one['estimate'])}</b> "
+        f"({_number(one['low'])} to {_number(one['high'])})"
+        for one in beyond
+    )
+    text = f"Of {len(effects)} switches turned, {len(beyond)} change macro F1 by more than the margin"
+    text += f": {told}. " if told else ". "
+    text += f"{len(within)} change it by less, and the others are open."
+    return Html(f'<p class="opening">{text}</p>')
+
+
 def _by_share(found, first, second, shares):
     made = {share: _difference(found, first, second, share) for share in shares}
     return "; ".join(f"{_told(each)} with {share:.0%} of the labels" for share, each in made.items() if each)

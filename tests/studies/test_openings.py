@@ -95,3 +95,18 @@ def test_a_difference_is_called_by_its_interval():
     assert "above zero" in openings._told(Made)
     Made.estimate, Made.low, Made.high = -0.05, -0.07, -0.03
     assert openings._told(Made) == "<b>−0.050</b> (−0.070 to −0.030, below zero)"
+
+
+def test_switches_that_matter_are_named_and_the_others_counted():
+    limits = {"select_loss": (-0.14, -0.07), "ties_last": (0.0, 0.0), "padding_right": (0.01, 0.05)}
+    effects = [
+        {"switch": name, "start": "random", "estimate": sum(ends) / 2, "low": ends[0], "high": ends[1]}
+        for name, ends in limits.items()
+    ]
+    text = words(openings.switches(effects))
+    assert text.startswith(
+        "Of 3 switches turned, 1 change macro F1 by more than the margin: select_loss from random"
+    )
+    assert "−0.105 (−0.140 to −0.070)" in text
+    assert text.endswith("1 change it by less, and the others are open.")
+    assert "0 change macro F1 by more than the margin. 0" in words(openings.switches([]))
