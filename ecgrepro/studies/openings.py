@@ -62,6 +62,10 @@ def pretrain_size(scale="pilot", labels=0.1):
             f"{n} people {_told(_of(runs, ('pass', n), pretrain_size_tables.RANDOM))}" for n in sizes["pass"]
         ]
         text.append(f"with {labels:.0%} of the labels one pass changes macro F1 by: {'; '.join(told)}.")
+    both = [n for n in sizes.get("pass", ()) if n in sizes.get("few", ()) and n > min(sizes["few"])]
+    if both:
+        made = _of(runs, ("pass", both[-1]), ("few", both[-1]))
+        text.append(f"A pass against few steps, of the same {both[-1]} people: {_told(made)}.")
     for kind, words in (("fixed", "many steps"), ("few", "few steps")):
         if len(ends := sizes.get(kind, ())) > 1:
             made = _of(runs, (kind, ends[-1]), (kind, ends[0]))

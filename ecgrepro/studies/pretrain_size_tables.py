@@ -182,7 +182,9 @@ def _contrasts(sizes):
     known = sorted({n for numbers in sizes.values() for n in numbers})
     fewest = {kind: numbers[0] for kind, numbers in sizes.items()}
     return {
-        "same people, more steps": [(("fixed", n), ("pass", n)) for n in known],
+        "same people, more steps": [
+            ((more, n), (less, n)) for more, less in (("pass", "few"), ("fixed", "pass")) for n in known
+        ],
         "many steps, more people": [(("fixed", n), ("fixed", fewest.get("fixed"))) for n in known[1:]],
         "few steps, more people": [(("few", n), ("few", fewest.get("few"))) for n in known[1:]],
         "checkpoint of one run, not a run of its own (other people too)": [

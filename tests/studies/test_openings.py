@@ -74,6 +74,7 @@ def test_sizes_are_told_one_by_one_and_people_at_as_many_steps(found, monkeypatc
         assert re.search(rf"\b{n} people [+−]", text)
     assert "100 people against 6, as many steps for both" in text
     assert "100 people against 6, as few steps for both" in text
+    assert "A pass against few steps, of the same 100 people: +" in text
 
 
 @pytest.mark.parametrize("study", ["resnet1d", "spectrogram2d", "pretrain_size"])
