@@ -1,6 +1,9 @@
+from pathlib import Path
+
 import pytest
 
 from ecgrepro.errors import InputError
+from ecgrepro.studies.book import pages
 from ecgrepro.studies.book_numbers import check_prose, typed_results
 
 TYPED = [
@@ -65,3 +68,8 @@ def test_clean_prose_passes(tmp_path):
     page = tmp_path / "page.md"
     page.write_text("# Title\n\nA gain of {{ claim('X').published }}.\n")
     check_prose([page])
+
+
+def test_no_page_of_the_book_holds_a_number_typed_by_hand():
+    root = Path(__file__).parents[2]
+    check_prose([root / f"{page}.md" for page in pages(root)])
