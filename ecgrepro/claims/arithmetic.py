@@ -81,7 +81,11 @@ def judge_equivalence(computed, published, margin):
     >>> judge_equivalence((0.001, 0.01), (0.0, 0.0), 0.02)
     'supported'
     """
-    low, high = _minus(computed, published)
+    return judge_closeness(*_minus(computed, published), margin)
+
+
+def judge_closeness(low, high, margin):
+    """Return the word for an interval that should lie within a margin of 0."""
     if -margin < low and high < margin:
         return "supported"
     return "contradicted" if low > margin or high < -margin else "inconclusive"

@@ -26,7 +26,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ecgrepro.claims.arithmetic import EQUIVALENCE_LEVEL, run_check
+from ecgrepro.claims.arithmetic import EQUIVALENCE_LEVEL, judge_closeness, run_check
 from ecgrepro.errors import InputError
 
 #: Words a verdict can have.
@@ -217,9 +217,7 @@ def _judge_direction(low, high, margin, direction):
 
 
 def _judge_closeness(low, high, margin, _):
-    if -margin < low and high < margin:
-        return "supported"
-    return "contradicted" if low > margin or high < -margin else "inconclusive"
+    return judge_closeness(low, high, margin)
 
 
 _JUDGES = dict.fromkeys(("difference", "trend"), _judge_direction)

@@ -20,9 +20,12 @@ from ecgrepro.studies.designs import fine_tuning, predictions
 from ecgrepro.studies.figures import called, colour, figure, reach
 
 
-def draw_scores(found, *, synthetic=False):
-    """Draw every seed's test macro F1 as a dot, the mean with its interval beside it. Returns the figure."""
-    scores = score_table(found, ["macro_f1"])
+def draw_scores(found, scores=None, *, synthetic=False):
+    """Draw every seed's test macro F1 as a dot, the mean with its interval beside it. Returns the figure.
+
+    `scores` is what `score_table` makes of `found`, where it is at hand: resampling takes its time.
+    """
+    scores = score_table(found, ["macro_f1"]) if scores is None else scores[scores.metric == "macro_f1"]
     runs = run_table(found)
     made, axes = figure(1, len(shares(found)), height=3.0, synthetic=synthetic, sharey=True, squeeze=False)
     for ax, share in zip(axes[0], shares(found), strict=True):

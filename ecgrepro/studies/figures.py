@@ -88,14 +88,22 @@ def table(frame, caption, *, synthetic=False):
     return style.set_table_attributes('class="dataframe results"').format(formats, precision=3, na_rep="")
 
 
-class Note:
+class Html:
+    """A part of a page that is HTML already."""
+
+    def __init__(self, html):
+        self._html = html
+
+    def _repr_html_(self):
+        return self._html
+
+
+class Note(Html):
     """A paragraph of a page that its code words; it wraps, as printed text does not."""
 
     def __init__(self, text):
+        super().__init__(f"<p>{escape(text)}</p>")
         self.text = text
-
-    def _repr_html_(self):
-        return f"<p>{escape(self.text)}</p>"
 
 
 def nothing():
@@ -143,16 +151,6 @@ def reach(table):
 
 def colour(arm):
     return COLOURS.get(arm, "#009E73")
-
-
-class Html:
-    """A part of a page that is HTML already."""
-
-    def __init__(self, html):
-        self._html = html
-
-    def _repr_html_(self):
-        return self._html
 
 
 def verdict_table(rows, fold=True):

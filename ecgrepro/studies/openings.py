@@ -4,7 +4,7 @@ Every number is computed from committed predictions. A sentence whose runs are m
 """
 
 from ecgrepro.evaluation.comparison import paired_difference
-from ecgrepro.studies import arm_tables, designs, pretrain_size_tables
+from ecgrepro.studies import arm_tables, comparisons, designs, pretrain_size_tables
 from ecgrepro.studies import spectrogram2d_page as nets
 from ecgrepro.studies.evidence import RESAMPLING
 from ecgrepro.studies.figures import Html, called
@@ -44,11 +44,8 @@ def spectrogram2d(scale="pilot"):
         for start, name in (("from a random start", "random"), ("after beat pre-training", "beat")):
             if made := _by_share(found, f"{name}_{step}", nets.ONE_DIMENSIONAL[name], shares):
                 told.append(f"{start} {made}")
-        text += (
-            [f"macro F1 of the 2-D net minus that of the 1-D net, {words}: {'; '.join(told)}."]
-            if told
-            else []
-        )
+        if told:
+            text.append(f"macro F1 of the 2-D net minus that of the 1-D net, {words}: {'; '.join(told)}.")
     return _paragraph(text, state)
 
 
@@ -95,10 +92,9 @@ def _by_share(found, first, second, shares):
 
 def _difference(found, first, second, share):
     """First minus second arm, None where one of them has no runs."""
-    tables = [designs.predictions(found, arm, share) for arm in (first, second)]
-    return (
-        None if any(table is None for table in tables) else paired_difference(*tables, METRIC, **RESAMPLING)
-    )
+    for *_, one, other in comparisons.pairs_of(found, [(first, second)], [share]):
+        return paired_difference(one, other, METRIC, **RESAMPLING)
+    return None
 
 
 def _of(runs, first, second):
