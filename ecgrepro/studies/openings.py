@@ -27,11 +27,10 @@ def resnet1d(scale="pilot"):
     if told := _by_share(found, "beat_2048", "random", shares):
         text.append(f"beat pre-training changes macro F1 by {told}.")
     of_tasks = arm_tables.of_arms(found, TASKS)
-    if of_tasks:
-        few = arm_tables.shares(of_tasks)[-1]
-        others = {task: _difference(found, task, "random", few) for task in TASKS}
+    for share in arm_tables.shares(of_tasks):
+        others = {task: _difference(found, task, "random", share) for task in TASKS}
         told = ", ".join(f"{called(task)} {_told(made)}" for task, made in others.items() if made)
-        text.append(f"Other pre-training, with {few:.0%} of the labels: {told}.")
+        text.append(f"Other pre-training, with {share:.0%} of the labels: {told}.")
     return _paragraph(text, state)
 
 

@@ -45,7 +45,8 @@ def test_the_gain_is_told_with_its_interval_for_each_share_of_labels(found, monk
         assert (
             f"{made.estimate:+.3f} ({made.low:.3f} to {made.high:.3f}, above zero) with {share:.0%}" in text
         )
-    assert "rhythm +" in text
+    for share in ("100%", "10%"):
+        assert f"Other pre-training, with {share} of the labels: rhythm +" in text
     assert "heart rate" not in text
 
 
