@@ -19,7 +19,15 @@ from dataclasses import dataclass
 
 from scipy.special import stdtrit
 
+from ecgrepro.claims.arithmetic_freezing import (
+    accuracies,
+    alexnet_parameters,
+    extreme_spreads,
+    rank_correlation,
+)
+from ecgrepro.claims.arithmetic_mcnemar import significant_pairs
 from ecgrepro.claims.claim import printed_interval
+from ecgrepro.claims.printed_inputs import by_part, minus, printed_groups, printed_inputs, ratio
 from ecgrepro.errors import InputError
 
 #: Nominal coverage at which lying within a margin is what two one-sided tests at 5 % ask.
@@ -49,8 +57,8 @@ def run_check(claim):
     try:
         computed = CHECKS[claim.comparison["check"]](claim)
         published = {part: claim.published_interval(part) for part in computed}
-    except (KeyError, TypeError, ZeroDivisionError) as fault:
-        fix = "Compare the comparison's inputs with the check's docstring in arithmetic.py."
+    except (KeyError, TypeError, ValueError, ZeroDivisionError) as fault:
+        fix = "Compare the comparison's inputs with the docstring of the check that it names."
         raise InputError(
             f"ledger claim {claim.id}", "inputs that the check can use", repr(fault), fix
         ) from fault
@@ -81,7 +89,7 @@ def judge_equivalence(computed, published, margin):
     >>> judge_equivalence((0.001, 0.01), (0.0, 0.0), 0.02)
     'supported'
     """
-    return judge_closeness(*_minus(computed, published), margin)
+    return judge_closeness(*minus(computed, published), margin)
 
 
 def judge_closeness(low, high, margin):
@@ -117,45 +125,18 @@ def _format(interval):
     return f"[{low:,.{digits}f}, {high:,.{digits}f}]"
 
 
-def _inputs(claim):
-    return {name: printed_interval(given["value"], given["printed"]) for name, given in claim.inputs.items()}
-
-
-def _by_part(named):
-    """Return part to member to what is named ``part/member``, or ``member`` where there is one part, None."""
-    groups = {}
-    for name, value in named.items():
-        part, _, member = name.rpartition("/")
-        groups.setdefault(part or None, {})[member] = value
-    return groups
-
-
-def _groups(claim):
-    """Return part to the intervals of its inputs by name."""
-    return _by_part(_inputs(claim))
-
-
 def _total(intervals):
     return sum(low for low, _ in intervals), sum(high for _, high in intervals)
 
 
-def _minus(first, second):
-    return first[0] - second[1], first[1] - second[0]
-
-
-def _ratio(first, second):
-    """Quotient of two positive intervals."""
-    return first[0] / second[1], first[1] / second[0]
-
-
 def totals(claim):
     """Add the inputs of each part."""
-    return {part: _total(members.values()) for part, members in _groups(claim).items()}
+    return {part: _total(members.values()) for part, members in printed_groups(claim).items()}
 
 
 def means(claim):
     """Average the inputs of each part with equal weights."""
-    groups = _groups(claim)
+    groups = printed_groups(claim)
     return {
         part: tuple(bound / len(groups[part]) for bound in total) for part, total in totals(claim).items()
     }
@@ -163,7 +144,7 @@ def means(claim):
 
 def product(claim):
     """Multiply the inputs of each part, which are positive; one whose name begins with ``per_`` divides."""
-    return {part: _product(members) for part, members in _groups(claim).items()}
+    return {part: _product(members) for part, members in printed_groups(claim).items()}
 
 
 def _product(members):
@@ -176,12 +157,14 @@ def _product(members):
 
 def differences(claim):
     """Subtract input ``reference`` of each part from its ``treated``."""
-    return {part: _minus(given["treated"], given["reference"]) for part, given in _groups(claim).items()}
+    return {
+        part: minus(given["treated"], given["reference"]) for part, given in printed_groups(claim).items()
+    }
 
 
 def shares_of_gain(claim):
     """Share of each part's gain, ``full`` over ``reference``, that is there ``early``; all between these two."""
-    return {part: _share(**given) for part, given in _groups(claim).items()}
+    return {part: _share(**given) for part, given in printed_groups(claim).items()}
 
 
 def _share(reference, early, full):
@@ -198,12 +181,12 @@ def welch_intervals(claim):
     Source: Welch (1947), doi:10.1093/biomet/34.1-2.28.
     """
     level = claim.comparison["level"]
-    means, inputs = _groups(claim), _by_part(claim.inputs)
+    means, inputs = printed_groups(claim), by_part(claim.inputs)
     return {part: _welch(means[part], inputs[part], level) for part in means}
 
 
 def _welch(means, inputs, level):
-    low, high = _minus(means["first"], means["second"])
+    low, high = minus(means["first"], means["second"])
     given = [inputs["first"], inputs["second"]]
     ends = [printed_interval(one["std"], one["printed"]) for one in given]  # printed as the means are
     # a larger standard deviation widens the standard error but may narrow the t quantile: both ends of both are tried
@@ -220,16 +203,16 @@ def _half_width(deviations, runs, level):
 
 def relative_gain(claim):
     """Gain of input ``treated`` over input ``reference`` in percent of the reference."""
-    inputs = _inputs(claim)
-    low, high = _ratio(inputs["treated"], inputs["reference"])
+    inputs = printed_inputs(claim)
+    low, high = ratio(inputs["treated"], inputs["reference"])
     return {None: (100 * (low - 1), 100 * (high - 1))}
 
 
 def relative_reduction(claim):
     """How far every other input lies below input ``reference``, in percent of it."""
-    inputs = _inputs(claim)
+    inputs = printed_inputs(claim)
     reference = inputs.pop("reference")
-    ratios = {part: _ratio(interval, reference) for part, interval in inputs.items()}
+    ratios = {part: ratio(interval, reference) for part, interval in inputs.items()}
     return {part: (100 * (1 - high), 100 * (1 - low)) for part, (low, high) in ratios.items()}
 
 
@@ -295,5 +278,10 @@ CHECKS = {
         shares_of_gain,
         welch_intervals,
         parameter_counts,
+        accuracies,
+        rank_correlation,
+        significant_pairs,
+        extreme_spreads,
+        alexnet_parameters,
     )
 }

@@ -6,7 +6,7 @@ from ecgrepro.claims.arithmetic import CHECKS
 from ecgrepro.claims.claim import ROUNDINGS
 from ecgrepro.errors import InputError
 
-STUDIES = ("data", "resnet1d", "spectrogram2d", "pretrain_size")
+STUDIES = ("data", "resnet1d", "spectrogram2d", "pretrain_size", "freezing")
 
 #: Keys of a comparison by rule: (obligatory, optional).
 COMPARISONS = {
@@ -22,9 +22,12 @@ COMPARISONS = {
 RUN_METRICS = ("last_epoch", "pretraining_accuracy", "pretraining_hours", "seconds_per_epoch")
 
 #: What a claim can require of a run; units: Hz for the rate, samples for the frames, a share of the corpus. A claim
-#: that compares arms which differ in a part requires the list of what they have.
+#: that compares arms which differ in a part requires the list of what they have. The corpora are those tested on, and
+#: trained on too unless a training corpus of its own is required; the initialisation is "random", "pretrained" (which
+#: the parts of the pre-training describe) or "imagenet" (published weights of that data set).
 REQUIREMENTS = {
     "corpora",
+    "training_corpus",
     "label_revision",
     "pretraining_corpus",
     "pretraining_task",
@@ -95,7 +98,7 @@ def _check_comparison(where, comparison, content):
     obligatory, optional = COMPARISONS[rule]
     check_keys(f"{where}: comparison", comparison, (obligatory | {"rule"}, optional))
     if rule == "arithmetic":
-        _check_choice(f"{where}: check", comparison["check"], CHECKS, "Name a function of arithmetic.py.")
+        _check_choice(f"{where}: check", comparison["check"], CHECKS, "Name one of CHECKS in arithmetic.py.")
         _check_level(where, comparison.get("level"))
     check_direction(where, rule, comparison.get("direction"))
     arms = comparison.get("arms")

@@ -161,6 +161,35 @@ def majority_balanced_accuracy(cm):
     return _ratio(np.ones(np.shape(present)), present)
 
 
+def sensitivity(cm):
+    """Return the recall of high quality, class 0, as Huerta et al. (2022) use the word: (...) from (..., 2, 2).
+
+    Diagnostic tests usually call the recall of what is looked for, here low quality, the sensitivity. Like
+    `specificity`, 0 where the reference lacks the class.
+    """
+    return _recall(cm, 0)
+
+
+def specificity(cm):
+    """Return the recall of low quality, class 1, as Huerta et al. (2022) use the word: (...) from (..., 2, 2)."""
+    return _recall(cm, 1)
+
+
+def _recall(cm, index):
+    return _ratio(_diagonal(cm), np.asarray(cm).sum(-1))[..., index]
+
+
+def matthews_correlation(cm):
+    """Return the correlation of reference and prediction, both 0 or 1: (...) from (..., 2, 2).
+
+    0 where either is constant, as in scikit-learn: a constant answer is correlated with nothing. Source: Matthews
+    (1975), doi:10.1016/0005-2795(75)90109-9.
+    """
+    cm = np.asarray(cm, np.float64)
+    determinant = cm[..., 0, 0] * cm[..., 1, 1] - cm[..., 0, 1] * cm[..., 1, 0]
+    return _ratio(determinant, np.sqrt(cm.sum(-1).prod(-1)) * np.sqrt(cm.sum(-2).prod(-1)))
+
+
 @dataclass(frozen=True)
 class Metric:
     """A score of confusion matrices.
@@ -209,6 +238,10 @@ METRICS = {
         Metric(
             "majority_balanced_accuracy", "majority class's balanced accuracy", majority_balanced_accuracy
         ),
+        Metric("sensitivity", "sensitivity (recall of high quality)", sensitivity, 2),
+        Metric("specificity", "specificity (recall of low quality)", specificity, 2),
+        Metric("f1_low", "F1 of low quality", lambda cm: f1_per_class(cm)[..., 1], 2),
+        Metric("matthews_correlation", "Matthews correlation", matthews_correlation, 2),
     )
 }
 

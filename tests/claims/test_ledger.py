@@ -9,7 +9,10 @@ from ecgrepro.evaluation.metrics import METRICS
 
 CLAIMS = {claim.id: claim for claim in ledger.load()}
 CLASSES = ("macro", "N", "A", "O", "noisy")
-#: Ids under which the claims of two studies were collected from the documents.
+#: Budgets whose levels are claimed arm by arm, and whose arms are then compared.
+BUDGETS = ("class_report_2024", "huerta_2022")
+DEPTHS = ("f0", "f1", *(f"f1-{last}" for last in range(2, 8)))
+#: Ids under which the claims of three studies were collected from the documents.
 COLLECTED = {
     "spectrogram2d": {
         *(f"T1F-T4-{size}-{name}" for size in (0, 1, 10, 20, 88) for name in CLASSES),
@@ -20,6 +23,10 @@ COLLECTED = {
         *(f"T1F-T2-{size}-{name}" for size in (1, 10, 20) for name in CLASSES),
         *(f"T1F-T1-{size}" for size in (0, 1, 10, 20, 100)),
         *("T1F-A-1pct", "T1F-H2", "T1F-flat", "T1F-PT-final", "T1D-time", "T1P-H3", "WC-samples"),
+    },
+    "freezing": {
+        *(f"HU-T2-{depth}-{name}" for depth in DEPTHS for name in ("Se", "Sp", "Acc")),
+        *("HU-mcnemar", "HU-trend", "HU-reco", "HU-balance", "HU-std", "HU-T1", "HU-baseline"),
     },
 }
 
@@ -179,16 +186,14 @@ def test_packaged_ledger_derives_a_difference_for_every_pretrained_level():
 
 
 def comparisons():
-    """Claims that set arms of the report against each other, other than an arm against its random one."""
+    """Claims that set arms of one publication against each other, other than an arm against its random one."""
     written = [c for c in CLAIMS.values() if "arms" in c.comparison and not c.id.endswith("-minus-random")]
     assert {claim.study for claim in written} == set(COLLECTED)
     return written
 
 
 def test_packaged_comparisons_require_what_their_arms_require_by_themselves():
-    by_arm = {
-        c.comparison["arm"]: c.requires for c in levels() if c.requires["budget"] == "class_report_2024"
-    }
+    by_arm = {c.comparison["arm"]: c.requires for c in levels() if c.requires["budget"] in BUDGETS}
     for claim in comparisons():
         arms = [by_arm[arm] for arm in claim.comparison["arms"]]
         arms = [arm for arm in arms if arm["initialisation"] == "pretrained"] or arms
@@ -199,22 +204,47 @@ def test_packaged_comparisons_require_what_their_arms_require_by_themselves():
         assert {len(arm) for arm in arms} == {len(claim.requires)}, claim.id
 
 
+def printed_level(claim, arm):
+    """An arm's figure among those that a claim comes from; of a balanced accuracy the mean of its two recalls."""
+    rows = [CLAIMS[name] for name in claim.derived_from if name in CLAIMS and CLAIMS[name].rule == "value"]
+    rows = [row for row in rows if row.comparison["arm"] == arm]
+    balanced = claim.comparison["metric"] == "balanced_accuracy"
+    wanted = ["sensitivity", "specificity"] if balanced else [claim.comparison["metric"]]
+    found = {row.comparison["metric"]: row.published for row in rows}
+    assert len(rows) == len(found)
+    return sum(found[metric] for metric in wanted) / len(wanted) if found else None
+
+
 def test_packaged_comparisons_publish_the_difference_of_the_printed_figures():
     for claim in comparisons():
-        printed = {
-            CLAIMS[name].comparison["arm"]: CLAIMS[name].published
-            for name in claim.derived_from
-            if name in CLAIMS and CLAIMS[name].rule == "value"
-        }
-        first, *_, last = (printed.get(arm) for arm in claim.comparison["arms"])
+        first, *_, last = (printed_level(claim, arm) for arm in claim.comparison["arms"])
         change = last - first if claim.rule == "trend" else first - last
-        assert claim.published == round(change, claim.printed["digits"]), claim.id
+        assert claim.published == pytest.approx(change, abs=1e-9), claim.id
 
 
 def test_packaged_ledger_names_only_metrics_that_can_be_computed_or_read_from_a_run():
     named = {claim.comparison["metric"] for claim in CLAIMS.values() if "metric" in claim.comparison}
     assert named <= {*METRICS, *RUN_METRICS}
     assert not set(METRICS) & set(RUN_METRICS)
+
+
+def test_packaged_ledger_compares_every_depth_with_none_frozen_in_both_metrics():
+    equal = [c.comparison for c in CLAIMS.values() if c.study == "freezing" and c.rule == "equivalence"]
+    compared = {(comparison["metric"], *comparison["arms"]) for comparison in equal}
+    metrics = ("accuracy", "balanced_accuracy")
+    assert compared == {(metric, f"frozen_{k}", "frozen_0") for metric in metrics for k in range(1, 8)}
+
+
+def test_packaged_trend_of_depths_is_ordered_from_none_to_all_but_the_last():
+    trends = [c.comparison for c in CLAIMS.values() if c.study == "freezing" and c.rule == "trend"]
+    assert {comparison["metric"] for comparison in trends} == {"accuracy", "balanced_accuracy"}
+    for comparison in trends:
+        assert comparison["arms"] == [f"frozen_{k}" for k in range(8)]
+
+
+def test_margin_of_a_claimed_gain_in_accuracy_is_below_that_gain():
+    for name in ("HU-trend", "HU-trend-7-minus-0"):
+        assert CLAIMS[name].margin < CLAIMS[name].published_interval()[0]
 
 
 def test_every_claim_that_needs_a_run_says_what_the_run_requires():

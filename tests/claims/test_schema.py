@@ -28,7 +28,7 @@ def test_missing_field_is_named(content, key):
         (("source", "page"), 3, "source.*also.*page"),
         (("source", "document"), "rumour", "document.*rumour"),
         (("requires", "colour"), "red", "requires.*also.*colour"),
-        (("study",), "freezing", "study.*freezing"),
+        (("study",), "astrology", "study.*astrology"),
         (("margin",), 0, "margin.*a positive number"),
         (("margin",), -0.02, "margin.*a positive number"),
         (("margin",), float("nan"), "margin.*a positive number"),

@@ -43,3 +43,30 @@ def build_arm(accuracies, difficulty_seed=0, arm_seed=1, n_records=200, crossed=
 @pytest.fixture(name="build_arm")
 def _build_arm():
     return build_arm
+
+
+def build_intervals(
+    n_seeds=1, n_recordings=60, n_intervals=4, arm_seed=1, noise=1.0, part="test", crossed=True
+):
+    """Return two-class predictions of intervals ``R0001/0`` and so on, every fourth recording of low quality.
+
+    Scores are rounded to halves, so that many tie; ``noise`` is the part that an arm has for itself.
+    """
+    common, own = np.random.default_rng(0), np.random.default_rng(arm_seed)
+    tables = []
+    for seed in range(n_seeds):
+        first = 0 if crossed else seed * n_recordings
+        recording = np.repeat(np.arange(first, first + n_recordings), n_intervals)
+        ids = [f"R{name:04d}/{place % n_intervals}" for place, name in enumerate(recording)]
+        labels = (recording % 4 == 0).astype(int)
+        if seed == 0 or not crossed:
+            shared = np.repeat(common.normal(size=n_recordings), n_intervals)
+        scores = np.round(2 * (2 * labels - 1 + shared + noise * own.normal(size=len(labels)))) / 2
+        logits = np.stack([-scores / 2, scores / 2], axis=1)
+        tables.append(prediction_table(ids, labels, logits, part=part, fold=0, seed=seed))
+    return combine_predictions(tables)
+
+
+@pytest.fixture(name="build_intervals")
+def _build_intervals():
+    return build_intervals

@@ -80,10 +80,45 @@ def test_majority_answer_scores_one_over_classes_present():
 
 @pytest.mark.parametrize("name", METRICS)
 def test_a_stack_of_matrices_is_scored_like_each_alone(name):
-    stack = np.random.default_rng(0).integers(0, 9, size=(2, 3, 4, 4))
+    n_classes = METRICS[name].n_classes or 4
+    stack = np.random.default_rng(0).integers(0, 9, size=(2, 3, n_classes, n_classes))
     together = METRICS[name](stack)
     assert together.shape == (2, 3)
     assert together[1, 2] == pytest.approx(float(METRICS[name](stack[1, 2])))
+
+
+@given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 1)), min_size=1, max_size=30))
+def test_two_class_metrics_equal_scikit_learn(pairs):
+    labels, predictions = np.array(pairs).T
+    cm = confusion_matrix(labels, predictions, 2)
+    recalls = sklearn.metrics.recall_score(labels, predictions, average=None, labels=[0, 1], zero_division=0)
+    assert (METRICS["sensitivity"](cm), METRICS["specificity"](cm)) == pytest.approx(tuple(recalls))
+    f1 = sklearn.metrics.f1_score(labels, predictions, pos_label=1, zero_division=0)
+    assert METRICS["f1_low"](cm) == pytest.approx(f1)
+    table = [[np.sum((labels == a) & (predictions == b)) for b in (0, 1)] for a in (0, 1)]
+    varied = len(set(labels)) == len(set(predictions)) == 2
+    # its correlation warns where there is one class only
+    matthews = sklearn.metrics.matthews_corrcoef(labels, predictions) if varied else 0
+    assert METRICS["matthews_correlation"](np.array(table)) == pytest.approx(matthews)
+
+
+def test_accuracy_is_the_mean_of_sensitivity_and_specificity_by_class_share():
+    cm = np.array([[970, 30], [9, 16]])
+    recalls = METRICS["sensitivity"](cm), METRICS["specificity"](cm)
+    assert recalls == (0.97, 0.64)
+    assert METRICS["accuracy"](cm) == pytest.approx((1000 * 0.97 + 25 * 0.64) / 1025)
+    assert METRICS["balanced_accuracy"](cm) == pytest.approx(np.mean(recalls))
+
+
+def test_matthews_correlation_of_many_records_does_not_overflow():
+    cm = np.array([[3_000_000_000, 10], [10, 3_000_000_000]])
+    assert METRICS["matthews_correlation"](cm) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("name", ["sensitivity", "specificity", "f1_low", "matthews_correlation"])
+def test_metrics_of_two_qualities_refuse_four_rhythms(name):
+    with pytest.raises(InputError, match=r"shape \(..., 2, 2\); got shape \(4, 4\)"):
+        METRICS[name](CRAFTED)
 
 
 def test_no_metric_is_called_just_f1():

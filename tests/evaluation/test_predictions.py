@@ -77,6 +77,20 @@ def test_a_wrong_table_is_refused_and_not_written(table, change, message, tmp_pa
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("dtype", [object, "category"])
+def test_ids_may_be_strings_of_any_kind(table, dtype):
+    other = validate_predictions(table.assign(record_id=table["record_id"].astype(dtype)))
+    assert other["record_id"].tolist() == table["record_id"].tolist()
+
+
+@pytest.mark.parametrize("missing", [None, np.nan, ""])
+def test_a_missing_id_is_refused(table, missing):
+    ids = table["record_id"].astype(object)
+    ids.iloc[1] = missing
+    with pytest.raises(InputError, match="1 others"):
+        validate_predictions(table.assign(record_id=ids))
+
+
 def test_a_missing_column_is_named(table):
     with pytest.raises(InputError, match="expected columns record_id, part, label, fold, seed"):
         validate_predictions(table.drop(columns="seed"))

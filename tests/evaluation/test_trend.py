@@ -7,6 +7,7 @@ from scipy import stats
 
 from ecgrepro.errors import InputError, SettingsError
 from ecgrepro.evaluation.comparison import paired_difference
+from ecgrepro.evaluation.quality import recordings
 from ecgrepro.evaluation.trend import trend, trend_of_values
 
 VALUES = np.array([[0.70, 0.74, 0.73], [0.71, 0.72, 0.78], [0.69, 0.75, 0.76]])
@@ -162,6 +163,19 @@ def test_a_rise_over_arms_is_found(build_arm):
     assert 0 < result.bootstrap_low < result.records_low < result.estimate
     assert result.slope == pytest.approx(result.estimate / 3)
     assert result.smallest_margin == pytest.approx((result.high - result.low) / 2)
+
+
+@pytest.mark.parametrize("permute", ["within seeds", "whole arms"])
+@pytest.mark.parametrize("metric", ["balanced_accuracy", "specificity", "matthews_correlation"])
+def test_eight_arms_of_ten_seeds_that_share_their_intervals(build_intervals, metric, permute):
+    arms = [build_intervals(10, 24, 2, arm_seed=i, noise=2 - 0.25 * i) for i in range(8)]
+    settings = {"n_permutations": 500, "n_resamples": 100, "seed": 0, "permute": permute}
+    result = trend(arms, metric, clusters=recordings(arms[0]["record_id"]), **settings)
+    assert (result.design, result.n_seeds, result.n_records) == ("crossed", 10, 48)
+    assert 0 < result.low < result.estimate < result.high
+    back = trend(arms[::-1], metric, clusters=recordings(arms[0]["record_id"]), **settings)
+    assert back.estimate == pytest.approx(-result.estimate)
+    assert back.high < 0
 
 
 def test_row_order_does_not_matter_and_the_seed_decides(build_arm):
