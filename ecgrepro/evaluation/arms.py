@@ -3,7 +3,7 @@
 import numpy as np
 
 from ecgrepro.errors import InputError
-from ecgrepro.evaluation.comparison import _check_paired, _select
+from ecgrepro.evaluation.comparison import check_paired, select_part
 from ecgrepro.evaluation.intervals import resampled_totals
 
 
@@ -31,10 +31,10 @@ def matching_arms(tables, part="test"):
     if len(tables) < 2:
         got = f"{len(tables)} of them"
         raise InputError("arms", "two or more tables of predictions", got, "Pass one table per arm.")
-    arms = [_select(table, part, f"arm {place}") for place, table in enumerate(tables, 1)]
+    arms = [select_part(table, part, f"arm {place}") for place, table in enumerate(tables, 1)]
     for place, arm in enumerate(arms[1:], 2):
         try:
-            _check_paired(arms[0], arm)
+            check_paired(arms[0], arm)
         except InputError as error:
             raise InputError(f"arms 1 and {place}", error.expected, error.got, error.fix) from error
     return arms

@@ -157,7 +157,7 @@ def arm_estimate(table, metric, *, part="test", level=0.95, n_resamples=2000, se
     With a single seed the interval resamples records alone and says nothing about training again.
     """
     metric = get_metric(metric)
-    records = count_by_seed([_select(table, part, "table")], clusters)
+    records = count_by_seed([select_part(table, part, "table")], clusters)
     return ArmEstimate(**_estimate(records, metric, _first_arm(metric), level, n_resamples, seed))
 
 
@@ -189,8 +189,8 @@ def paired_difference(
         As `arm_estimate`.
     """
     metric = get_metric(metric)
-    tables = [_select(first, part, "first arm"), _select(second, part, "second arm")]
-    _check_paired(*tables)
+    tables = [select_part(first, part, "first arm"), select_part(second, part, "second arm")]
+    check_paired(*tables)
     records = count_by_seed(tables, clusters)
     summary = _estimate(records, metric, _difference(metric), level, n_resamples, seed)
     scores = metric(records.matrices).T
@@ -244,8 +244,14 @@ def _difference(metric):
     return lambda matrices: metric(matrices[..., 0, :, :]) - metric(matrices[..., 1, :, :])
 
 
-def _select(table, part, where):
-    """Return the validated rows of a part, sorted by seed and record, so that row order cannot matter."""
+def select_part(table, part, where):
+    """Return the validated rows of a part, sorted by seed and record, so that row order cannot matter.
+
+    Raises
+    ------
+    InputError
+        For a table that is none of predictions, or without a row of that part; `where` names it.
+    """
     table = validate_predictions(table, where)
     table = table[table["part"] == part]
     if not len(table):
@@ -253,7 +259,7 @@ def _select(table, part, where):
     return table.sort_values(["seed", "record_id"], ignore_index=True)
 
 
-def _check_paired(first, second):
+def check_paired(first, second):
     """Raise InputError unless two sorted tables agree in all but their logits."""
     if logit_columns(first) != logit_columns(second):
         got = f"{len(logit_columns(first))} and {len(logit_columns(second))}"

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ecgrepro.errors import InputError
-from ecgrepro.evaluation.comparison import ArmEstimate, PairedDifference, _check_paired, _select
+from ecgrepro.evaluation.comparison import ArmEstimate, PairedDifference, check_paired, select_part
 from ecgrepro.evaluation.intervals import check_resampling, percentile_limits
 from ecgrepro.evaluation.quality import low_quality_scores
 from ecgrepro.evaluation.ranking import RankedRecords, get_ranking
@@ -54,7 +54,7 @@ def ranking_estimate(table, ranking, *, part="test", level=0.95, n_resamples=200
         For an unknown ranking or an impossible level or number of resamples.
     """
     ranking = get_ranking(ranking)
-    ranked = _SeededRanks([_select(table, part, "table")], clusters)
+    ranked = _SeededRanks([select_part(table, part, "table")], clusters)
     return ArmEstimate(**_estimate(ranked, ranking, np.array([1.0]), level, n_resamples, seed))
 
 
@@ -82,8 +82,8 @@ def ranking_difference(
         As `ranking_estimate`.
     """
     ranking = get_ranking(ranking)
-    tables = [_select(first, part, "first arm"), _select(second, part, "second arm")]
-    _check_paired(*tables)
+    tables = [select_part(first, part, "first arm"), select_part(second, part, "second arm")]
+    check_paired(*tables)
     ranked = _SeededRanks(tables, clusters)
     summary = _estimate(ranked, ranking, np.array([1.0, -1.0]), level, n_resamples, seed)
     scores = ranked.areas(ranking).T

@@ -80,6 +80,16 @@ class MixtureInput:
     wander_snr_db: tuple = (None, 6.0, 12.0, 18.0)
     interval: IntervalInput = field(default_factory=IntervalInput)
 
+    @property
+    def fs(self):
+        """Hz."""
+        return self.interval.fs
+
+    @property
+    def length(self):
+        """Samples of an input."""
+        return self.interval.length
+
     def __post_init__(self):
         if not self.low_snr_db or None in self.low_snr_db:
             raise SettingsError("low_snr_db", "at least one ratio in dB, none of them None", repr(self.low_snr_db),

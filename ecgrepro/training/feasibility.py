@@ -14,10 +14,16 @@ import pandas as pd
 from ecgrepro.corpora.cinc2017 import CLASSES
 from ecgrepro.errors import SettingsError
 from ecgrepro.frames.af import class_indices, recording_groups
+from ecgrepro.frames.graded_segments import GradedInput, draw_segments
+from ecgrepro.frames.noise import PARTS
+from ecgrepro.frames.quality_intervals import CLASSES as QUALITY
+from ecgrepro.frames.quality_intervals import interval_index
+from ecgrepro.frames.quality_mixture import draw_mixture
 from ecgrepro.frames.splits import stratified_folds
 from ecgrepro.training.freezing import resolve
 from ecgrepro.training.parts import choose_patients, divide
 from ecgrepro.training.pretrain import reach, task_of
+from ecgrepro.training.recipe import FineTuning, Pretraining, QualityTraining
 from ecgrepro.training.start import build_net, stages
 
 
@@ -46,7 +52,8 @@ def check_with(trial, workspace):
     """
     trial.check()
     workspace.check(trial)
-    (_check_pretraining if trial.stage == "pretraining" else _check_fine_tuning)(trial, workspace)
+    check = {Pretraining: _check_pretraining, FineTuning: _check_fine_tuning, QualityTraining: _check_quality}
+    check[type(trial.recipe)](trial, workspace)
 
 
 def _check_pretraining(trial, workspace):
@@ -81,10 +88,32 @@ def _check_fine_tuning(trial, workspace):
     recipe, ((name, _),) = trial.recipe, trial.corpora
     labels, groups = _labelled(workspace, name, recipe.copies)
     divide(trial, labels, groups, _folds(workspace, name, recipe.copies, recipe.folds, recipe.fold_seed))
+    _check_depths_of(trial, CLASSES)
+
+
+def _check_quality(trial, workspace):
+    names, how = [name for name, _ in trial.corpora], trial.recipe.input
+    interval_index(workspace.corpus(names[-1]), how.interval)
+    for part in PARTS:
+        _draw(workspace, tuple(names[:-1]), how, trial.seed, part)
+    _check_depths_of(trial, QUALITY)
+
+
+@lru_cache(maxsize=32)
+def _draw(workspace, names, how, seed, part):
+    """Draw a part, once for all arms of a seed."""
+    learnt = [workspace.corpus(name) for name in names]
+    if isinstance(how, GradedInput):
+        return draw_segments(*learnt, how, seed, part)
+    return draw_mixture(learnt[:-1], learnt[-1], how, seed, part)
+
+
+def _check_depths_of(trial, classes):
+    """Refuse a net that cannot be built for these inputs, and more layers frozen than it has."""
     depths = tuple(stage.freeze_depth for stage in stages(trial))
-    if any(depths):
+    if any(depths) or trial.transform:
         net = _Net(trial.model, trial.width, trial.precision, trial.transform)
-        _check_depths(net, recipe.input.length, depths)
+        _check_depths(net, trial.recipe.input.length, len(classes), depths)
 
 
 @lru_cache(maxsize=8)
@@ -107,7 +136,7 @@ class _Net(NamedTuple):
 
 
 @lru_cache(maxsize=32)
-def _check_depths(net, length, depths):
-    built = build_net(net, (length, 1), len(CLASSES))
+def _check_depths(net, length, n_classes, depths):
+    built = build_net(net, (length, 1), n_classes)
     for depth in depths:
         resolve(built, depth)

@@ -1,6 +1,8 @@
-"""Fine-tuning on CinC 2017: trained to its own early stop, the selected checkpoint judged once on the test fold.
+"""Supervised training: to its own early stop, the selected checkpoint judged once on the records of the test.
 
-Source: Weimann & Conrad 2021 as coded (c255af5, `finetuning/trainer.py`) and the class report (736e4ab).
+Source: Weimann & Conrad 2021 as coded (c255af5, `finetuning/trainer.py`) and the class report (736e4ab), for AF on
+CinC 2017; Huerta et al., CinC 2022, for signal quality. What is learnt from and tested on:
+`ecgrepro.training.examples`.
 Departure: all randomness is seeded (the original seeds the split alone).
 
 Where documents part, the recipe has both: the stopping rule, what picks the checkpoint and which of equals, the
@@ -8,19 +10,17 @@ standardising constants (`ecgrepro.training.recipe.FineTuning`).
 """
 
 import time
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
-from ecgrepro.corpora.cinc2017 import CLASSES
 from ecgrepro.evaluation import metrics
 from ecgrepro.evaluation.predictions import prediction_table
-from ecgrepro.frames.af import class_indices, prepare_corpus, recording_groups, standardising_constants
 from ecgrepro.training import checkpoint, device
 from ecgrepro.training.device_corpus import is_resident
+from ecgrepro.training.examples import examples_of
 from ecgrepro.training.freezing import cost
-from ecgrepro.training.parts import split
 from ecgrepro.training.run_record import metered, run_record
 from ecgrepro.training.seeds import derive, make_deterministic
 from ecgrepro.training.start import begin_stage, make_steps, stages, start_model
@@ -47,48 +47,18 @@ def finetune(trial, store, workspace, report=lambda text: None, notes=None):
     """
     trial.check()
     make_deterministic(trial.seed)
-    ((name, _),) = trial.corpora
-    corpus = workspace.corpus(name)
-    labels = class_indices(corpus)
-    parts = split(trial, labels, recording_groups(corpus, trial.recipe.copies))
-    model = start_model(trial, store, (trial.recipe.input.length, 1), len(CLASSES))
-    standardised, inputs = _inputs(trial, workspace, corpus, parts)
-    net = _Net(
-        standardised,
-        model,
-        inputs[..., None],
-        labels,
-        workspace,
-        -(-len(parts.train) // trial.recipe.batch_size),
-        report,
-    )
+    examples = examples_of(trial, workspace)
+    model = start_model(trial, store, (trial.recipe.input.length, 1), len(examples.classes))
+    net = _Net(trial, model, examples, workspace, report)
     run = _resume(trial, store, net)
     while not finished(run, trial.recipe):
         net.enter(len(run["history"]) + 1, run)
-        _epoch(trial, store, net, labels, parts, run)
+        _epoch(trial, store, net, examples, run)
         report(_line(run["history"][-1]))
     checkpoint.restore_weights(model, run["best"])
     net.enter(run["best_epoch"], run)
-    record = _record(net, parts, run) | _label_revision(corpus) | (notes or {})
-    ids = corpus.index.record_id.to_numpy()
-    store.commit(trial, run["history"], _predictions(trial, net.steps, labels, ids, parts), record)
-
-
-def _inputs(trial, workspace, corpus, parts):
-    """The trial with the constants that standardise its inputs, and the inputs: float32 (n_records, length).
-
-    With constants of the training records the inputs are in memory alone: they are this split's, and would fill the
-    disk split by split.
-    """
-    how = trial.recipe.input
-    if trial.recipe.constants == "all":
-        ((name, _),) = trial.corpora
-        return trial, workspace.af(name, how)[0]
-    mean, deviation = standardising_constants(corpus, parts.train)
-    how = replace(how, mean=mean, deviation=deviation)
-    inputs, _ = prepare_corpus(corpus, how, None, progress=False)
-    # not the trial that is described: what names the features of frozen layers must tell these inputs from others
-    return replace(trial, recipe=replace(trial.recipe, input=how)), inputs
+    record = _record(net, examples, run) | examples.notes | (notes or {})
+    store.commit(trial, run["history"], _predictions(trial, net, examples), record)
 
 
 def _line(row):
@@ -97,17 +67,13 @@ def _line(row):
     return f"epoch {row['epoch']}, {scores}{accuracy}"
 
 
-def _label_revision(corpus):
-    revision = corpus.manifest.get("options", {}).get("labels")
-    return {"label_revision": revision} if revision else {}
-
-
 class _Net:
     """The net of a trial, and the compiled steps of the stage it is in."""
 
-    def __init__(self, trial, model, inputs, labels, workspace, steps_per_epoch, report):
-        self.trial, self.model, self.steps_per_epoch = trial, model, steps_per_epoch
-        self._make = lambda: make_steps(trial, model, inputs, labels, workspace, report)
+    def __init__(self, trial, model, examples, workspace, report):
+        self.trial, self.model, self.examples = trial, model, examples
+        self.steps_per_epoch = -(-len(examples.train) // trial.recipe.batch_size)
+        self._workspace, self._report = workspace, report
         self.stage, self.steps, self.cost = None, None, None
 
     def compile(self, epoch):
@@ -122,7 +88,9 @@ class _Net:
         self.compile(epoch)
         if self.steps is None:
             began = time.perf_counter()
-            self.steps = self._make()
+            self.steps = make_steps(
+                self.trial, self.model, self.examples.known, self._workspace, self._report
+            )
             self.cost = cost(self.steps.model)
             if self.cached:
                 run["feature_seconds"] = run.get("feature_seconds", 0.0) + time.perf_counter() - began
@@ -130,7 +98,13 @@ class _Net:
     @property
     def cached(self):
         """Whether features of frozen layers are read back."""
-        return self.steps.model is not self.model
+        return self.steps.kept == "features"
+
+    def steps_for(self, rows):
+        """Steps that predict rows; those of the test are seen once, so that features of frozen layers save nothing."""
+        if rows is self.examples.known:
+            return self.steps
+        return make_steps(self.trial, self.model, rows, self._workspace, self._report, features=False)
 
 
 def _resume(trial, store, net):
@@ -156,15 +130,15 @@ def finished(run, recipe):
     return len(scores) >= recipe.epochs or len(scores) - 1 - int(np.argmax(scores)) >= recipe.patience
 
 
-def _epoch(trial, store, net, labels, parts, run):
-    epoch = len(run["history"]) + 1
+def _epoch(trial, store, net, examples, run):
+    epoch, labels = len(run["history"]) + 1, examples.known.labels
     with metered(run):
-        loss = train_epoch(net.steps, parts.train, trial, epoch)
-        operations = (net.cost["forward_flops"] + net.cost["backward_flops"]) * len(parts.train)
+        loss = train_epoch(net.steps, examples.train, trial, epoch)
+        operations = (net.cost["forward_flops"] + net.cost["backward_flops"]) * len(examples.train)
         run["operations"] = run.get("operations", 0) + operations
-        row = {"epoch": epoch, "loss": loss} | validate(net.steps, labels, parts.validation)
+        row = {"epoch": epoch, "loss": loss} | validate(net.steps, examples)
         if trial.recipe.stop == "training_accuracy":
-            row["accuracy"] = accuracy(net.steps, labels, parts.train)
+            row["accuracy"] = accuracy(net.steps, labels, examples.train)
         run["history"].append(row)
         if _is_best(run["history"], trial.recipe):
             run["best"], run["best_epoch"] = checkpoint.weights(net.model), epoch
@@ -200,13 +174,12 @@ def predict(steps, positions, batch_size=256):
     return predict(steps, positions, batch_size // 2)
 
 
-def validate(steps, labels, validation):
+def validate(steps, examples):
     """Validation loss and scores of one epoch, as a row of the history."""
-    logits = predict(steps, validation)
-    matrix = metrics.confusion_matrix(labels[validation], logits.argmax(axis=1), len(CLASSES))
-    return {"val_loss": float(metrics.cross_entropy(logits, labels[validation])),
-            "val_macro_f1": float(metrics.macro_f1(matrix)),
-            "val_challenge_f1": float(metrics.challenge_f1(matrix))}  # fmt: skip
+    labels, logits = examples.known.labels[examples.validation], predict(steps, examples.validation)
+    matrix = metrics.confusion_matrix(labels, logits.argmax(axis=1), len(examples.classes))
+    scores = {f"val_{name}": float(metrics.get_metric(name)(matrix)) for name in examples.scores}
+    return {"val_loss": float(metrics.cross_entropy(logits, labels))} | scores
 
 
 def accuracy(steps, labels, positions):
@@ -214,29 +187,27 @@ def accuracy(steps, labels, positions):
     return float(np.mean(predict(steps, positions).argmax(axis=1) == labels[positions]))
 
 
-def _predictions(trial, steps, labels, ids, parts):
+def _predictions(trial, net, examples):
     tables = []
     for part in ("validation", "test"):
-        positions = getattr(parts, part)
-        logits = predict(steps, positions)
+        rows, positions = examples.part(part)
+        logits = predict(net.steps_for(rows), positions)
         where = {"part": part, "fold": trial.fold, "seed": trial.seed}
-        tables.append(prediction_table(ids[positions], labels[positions], logits, **where))
+        tables.append(prediction_table(rows.ids[positions], rows.labels[positions], logits, **where))
     return pd.concat(tables, ignore_index=True)
 
 
-def _record(net, parts, run):
-    trial, how = net.trial, net.trial.recipe.input
+def _record(net, examples, run):
+    trial = net.trial
     epochs = len(run["history"])
-    frames = epochs * len(parts.train)
-    records = {part.name: len(getattr(parts, part.name)) for part in fields(parts)}
+    frames = epochs * len(examples.train)
     return run_record(
         run["seconds"], run["cpu_seconds"], frames, flops=run.get("operations", 0) / frames, precision=trial.precision,
         energy_joules=run.get("energy_joules"), resumed=run["resumed"], epochs=epochs, best_epoch=run["best_epoch"],
         hit_epoch_cap=not finished(run, _without_cap(trial.recipe)), parameters=net.model.count_params(),
         trainable_parameters=net.cost["trainable_parameters"], cached_features=net.cached,
         feature_seconds=round(run.get("feature_seconds", 0.0), 1),
-        on_device=is_resident(net.steps.source), weights_sha256=checkpoint.digest(net.model), records=records,
-        standardised_with={"mean": how.mean, "deviation": how.deviation},
+        on_device=is_resident(net.steps.source), weights_sha256=checkpoint.digest(net.model), records=examples.sizes,
     )  # fmt: skip
 
 

@@ -126,7 +126,7 @@ def _count(weights):
     return sum(math.prod(weight.shape) for weight in weights)
 
 
-def cut(model):
+def cut(model, *, behind_transform=False):
     """Cut a model where it stops computing the same in every epoch.
 
     The cut is the last tensor that everything has to pass and before which nothing changes while the model is trained:
@@ -137,6 +137,8 @@ def cut(model):
     ----------
     model : keras.Model
         Flat and functional, with one input; frozen by `freeze`.
+    behind_transform : bool
+        Whether the prefix takes what the net's transform gives, see `cut_transform`, and not the signal.
 
     Returns
     -------
@@ -146,18 +148,40 @@ def cut(model):
         prefix would hold no weights.
     """
     graph = _Graph(model)
-    changing = graph.changing()
+    changing, begin = graph.changing(), _shown(graph) if behind_transform else model.input
     for operation in reversed(graph.operations):
         steady = operation not in changing and bool(graph.children[operation])
         if steady and graph.all_pass(operation) and graph.has_weights_until(operation):
-            return _parts(model, operation.output)
+            return _parts(model, begin, operation.output)
     return None
 
 
-def _parts(model, features):
+def cut_transform(model):
+    """Cut a model behind the layer that turns the signal into a picture.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Flat and functional, with one input; the layer that follows it is the transform, which has no weights.
+
+    Returns
+    -------
+    tuple of (transform, net)
+        As the two models of `cut`.
+    """
+    return _parts(model, model.input, _shown(_Graph(model)))
+
+
+def _shown(graph):
+    """What the transform gives, which alone follows the input."""
+    (transform,) = graph.children[graph.operations[0]]
+    return transform.output
+
+
+def _parts(model, begin, features):
     # a model says itself which precision its loss is scaled for
     with dtype_policy(model.dtype_policy.name):
-        prefix = keras.Model(model.input, features, name=f"{model.name}_prefix")
+        prefix = keras.Model(begin, features, name=f"{model.name}_prefix")
         tail = keras.Model(features, model.output, name=f"{model.name}_tail")
     if model.compiled:
         tail.compile(model.optimizer, model.loss)

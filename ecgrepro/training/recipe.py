@@ -3,6 +3,8 @@
 from dataclasses import asdict, dataclass
 
 from ecgrepro.frames.af import AfInput
+from ecgrepro.frames.graded_segments import GradedInput
+from ecgrepro.frames.quality_mixture import MixtureInput
 
 
 @dataclass(frozen=True)
@@ -13,6 +15,14 @@ class Adam:
     beta_1: float = 0.9
     beta_2: float = 0.999
     epsilon: float = 1e-7
+
+
+@dataclass(frozen=True)
+class Momentum:
+    """Stochastic gradient descent with momentum (MATLAB's `sgdm` has this momentum, and .01 for a rate)."""
+
+    learning_rate: float = 1e-4
+    momentum: float = 0.9
 
 
 @dataclass(frozen=True)
@@ -170,6 +180,47 @@ class FineTuning:
     stop: str = "validation_loss"
     ties: str = "first"
     constants: str = "all"
+
+
+@dataclass(frozen=True)
+class QualityTraining:
+    """Supervised training on five-second intervals of high and low signal quality (Huerta et al., CinC 2022).
+
+    Tested is on every interval of CinC 2017 (`ecgrepro.frames.quality_intervals`), whatever is trained on: the last of
+    a trial's corpora. The first are those of clean ECG and, before the test's, the noise that is mixed in; or the
+    graded one.
+
+    Attributes
+    ----------
+    input : MixtureInput or GradedInput
+        What is learnt from in the place of the published private set, and how it becomes an input. Segments are
+        drawn, and people held out, by the trial's seed.
+    labels : float
+        1.0: a design without a share of labels.
+    batch_size, epochs : int
+        Published: 32, 10.
+    patience : int
+        No less than `epochs` is never stopping, as published.
+    select : {"macro_f1", "loss", "last"}
+        The paper names no rule of selection: the last epoch.
+    optimiser : Adam or Momentum
+        Neither it nor the rate is published: 1e-4 is that of MATLAB's example (`ecgrepro.frames.cwt`).
+    stop, ties, stages, groups, adapt_leads
+        As in `FineTuning`.
+    """
+
+    input: MixtureInput | GradedInput = MixtureInput()
+    labels: float = 1.0
+    batch_size: int = 32
+    epochs: int = 10
+    patience: int = 10
+    select: str = "last"
+    optimiser: Adam | Momentum = Adam(1e-4)
+    stop: str = "validation_loss"
+    ties: str = "first"
+    stages: tuple = ()
+    groups: tuple = (0,)
+    adapt_leads: bool = False
 
 
 #: Settings that came after the first results, and what all runs before had: at these they are left out of a

@@ -6,10 +6,10 @@ from ecgrepro.errors import DiskError, SettingsError
 from ecgrepro.frames.transforms import make_transform
 from ecgrepro.models.catalogue import build
 from ecgrepro.models.resnet1d import HEAD
-from ecgrepro.training import checkpoint
+from ecgrepro.training import checkpoint, device
 from ecgrepro.training.device_corpus import records_source
 from ecgrepro.training.feature_cache import cached_features
-from ecgrepro.training.freezing import cost, cut, freeze
+from ecgrepro.training.freezing import cost, cut, cut_transform, freeze
 from ecgrepro.training.published_start import is_published, load_published
 from ecgrepro.training.recipe import Stage
 from ecgrepro.training.steps import Steps
@@ -19,6 +19,10 @@ from ecgrepro.training.workspace import optimiser
 #: Features are kept where what follows them takes at most this share of the net's operations. Those of the first
 #: layers are many times larger than the recordings and save little.
 WORTH = 0.8
+#: Transforms that cost a processor more than the net behind them. An accelerator draws their pictures as fast as it
+#: would read them.
+PICTURES = ("cwt",)
+WORDS = {"features": "features of the frozen layers", "pictures": "pictures that the net is shown"}
 
 
 def build_net(trial, shape, n_outputs):
@@ -75,35 +79,56 @@ def begin_stage(trial, model, stage, steps_per_epoch):
     model.optimizer.build(model.trainable_variables)
 
 
-def make_steps(trial, model, inputs, labels, workspace, report=lambda text: None):
+def make_steps(trial, model, rows, workspace, report=lambda text: None, *, features=True):
     """Compiled steps of a net that a stage has begun for.
 
     Where the first layers are frozen and always compute the same, their features are computed once per recording and
-    only what follows is trained; without room for the features the whole net runs, with the same results.
+    only what follows is trained; and where the net is shown pictures that are dear to draw (`PICTURES`), they are drawn
+    once. Without room for either the whole net runs, with the same results.
 
     Parameters
     ----------
     trial : Trial
     model : keras.Model
-    inputs : float32 array, (n_records, ...)
-    labels : int32 array, (n_records,)
+    rows : ecgrepro.training.examples.Rows
     workspace : Workspace
     report : callable
+    features : bool
+        Whether features of frozen layers are worth keeping.
 
     Returns
     -------
     Steps
+        With ``kept``: "features", "pictures" or "".
     """
-    parts = cut(model)
-    if parts is None or cost(parts[1])["forward_flops"] > WORTH * cost(model)["forward_flops"]:
-        return Steps(model, records_source(inputs, labels))
-    prefix, tail = parts
-    try:
-        report("computing the features of the frozen layers")
-        features = cached_features(prefix, inputs, key=workspace.inputs_key(trial), folder=workspace.work / "features",
-                                   memory_budget=workspace.feature_memory, disk_budget=workspace.feature_disk,
-                                   progress=False)  # fmt: skip
-    except DiskError as error:
-        report(str(error))
-        return Steps(model, records_source(inputs, labels))
-    return Steps(tail, records_source(features, labels))
+    kept = _Kept(rows, workspace, report)
+    dear = trial.transform is not None and trial.transform.kind in PICTURES
+    if dear and device.accelerator_memory() is None:
+        kept.keep("pictures", cut_transform(model), trial)
+    if features:
+        parts = cut(model, behind_transform=bool(kept.what))
+        if parts and cost(parts[1])["forward_flops"] <= WORTH * cost(model)["forward_flops"]:
+            kept.keep("features", parts, trial)
+    return Steps(kept.net or model, records_source(kept.inputs, rows.labels), kept.what)
+
+
+class _Kept:
+    """Rows, and what has been computed of them once for all epochs where the workspace has room."""
+
+    def __init__(self, rows, workspace, report):
+        self.inputs, self.key, self.net, self.what = rows.inputs, rows.key, None, ""
+        self._place, self._report = workspace, report
+
+    def keep(self, what, parts, trial):
+        """Put what the first of two parts of the net gives in the place of its inputs, for the second."""
+        (prefix, tail), place = parts, self._place
+        try:
+            self._report(f"computing the {WORDS[what]}")
+            self.inputs = cached_features(prefix, self.inputs, key=self.key, folder=place.work / "features",
+                                          memory_budget=place.feature_memory, disk_budget=place.feature_disk,
+                                          progress=False)  # fmt: skip
+        except DiskError as error:
+            self._report(str(error))
+            return
+        # of a picture's features the key has to tell how it was drawn: the layers behind it no longer do
+        self.net, self.what, self.key = tail, what, f"{self.key} {trial.transform}"

@@ -29,10 +29,12 @@ class Steps:
     source : object
         ``host(selection)`` gives a tuple of arrays for a batch, on the host; ``fetch(arrays, *those)`` turns them,
         inside the step, into (inputs, labels), where ``arrays`` is ``source.arrays``, which lies on the device.
+    kept : str
+        What of the net has been computed beforehand, see `ecgrepro.training.start.make_steps`; "" for nothing.
     """
 
-    def __init__(self, model, source):
-        self.model, self.source = model, source
+    def __init__(self, model, source, kept=""):
+        self.model, self.source, self.kept = model, source, kept
         self._backend = _backend()(model, source)
 
     def train(self, selections):

@@ -11,12 +11,20 @@ from dataclasses import asdict, dataclass, field
 
 from ecgrepro.errors import SettingsError
 from ecgrepro.frames.af import PADDING
+from ecgrepro.frames.graded_segments import GradedInput
 from ecgrepro.frames.resample import METHODS
 from ecgrepro.frames.tasks import TASKS
 from ecgrepro.frames.transforms import TRANSFORMS
 from ecgrepro.models.catalogue import MODELS
 from ecgrepro.training.published_start import FORMS, IMAGENET, fits
-from ecgrepro.training.recipe import Adam, FineTuning, Pretraining, Transform, describe_recipe, without_later
+from ecgrepro.training.recipe import (
+    FineTuning,
+    Pretraining,
+    QualityTraining,
+    Transform,
+    describe_recipe,
+    without_later,
+)
 
 #: Corpora that a fine-tuning can be of: CinC 2017, and the same with the labels of an earlier revision.
 CINC2017 = ("cinc2017", "cinc2017_v2", "cinc2017_v0")
@@ -34,12 +42,13 @@ class Trial:
     seed : int
         Source of all randomness. Arms with the same seed share split, data order and head initialisation.
     fold : int
-        Test fold; 0 for pre-training, whose test records are its held-out patients'.
+        Test fold; 0 for pre-training, whose test records are its held-out patients', and where a whole corpus is the
+        test.
     corpora : tuple of (name, fingerprint)
-        Of a fine-tuning one of `CINC2017`.
+        Of a fine-tuning one of `CINC2017`; of a `QualityTraining` those that it learns from, then one of `CINC2017`.
     model, width, precision
         See `ecgrepro.models`.
-    recipe : Pretraining or FineTuning
+    recipe : Pretraining, FineTuning or QualityTraining
     initialisation : str
         ``"random"``; ``"KEY@SHARE"``: the pre-training trial and the share of its pass; or weights that others have
         published, by the digest of the local file: see `ecgrepro.training.published_start`.
@@ -60,7 +69,7 @@ class Trial:
     corpora: tuple
     model: str
     width: float
-    recipe: Pretraining | FineTuning
+    recipe: Pretraining | FineTuning | QualityTraining
     precision: str = "float32"
     initialisation: str = "random"
     freeze_depth: int = 0
@@ -98,14 +107,15 @@ class Trial:
 
     def check(self):
         """Raise `SettingsError` unless a run can do what the description says."""
-        demands = _pretraining_demands if self.stage == "pretraining" else _fine_tuning_demands
+        demands = {Pretraining: _pretraining_demands, FineTuning: _fine_tuning_demands,
+                   QualityTraining: _quality_demands}[type(self.recipe)]  # fmt: skip
         for name, value, expected, holds in (*_demands(self), *demands(self, self.recipe)):
             if not holds:
                 raise SettingsError(f"{self}, {name}", expected, repr(value), "Describe the trial anew.")
 
     def __str__(self):
-        tuned = isinstance(self.recipe, FineTuning)
-        part = f", fold {self.fold}, {self.recipe.labels:.0%} of labels" if tuned else ""
+        split = isinstance(self.recipe, FineTuning)
+        part = f", fold {self.fold}, {self.recipe.labels:.0%} of labels" if split else ""
         return f"{self.study} {self.stage} {self.arm}, seed {self.seed}{part} [{self.key}]"
 
 
@@ -163,22 +173,49 @@ def _is_whole(value, least):
 def _fine_tuning_demands(trial, recipe):
     names = [name for name, _ in trial.corpora]
     yield "corpora", names, f"one of {', '.join(CINC2017)}", len(names) == 1 and names[0] in CINC2017
-    yield from _choices(recipe)
+    yield from _supervised_demands(trial, recipe)
+    yield from _choices(recipe, {"copies": ("near", "exact"), "constants": ("all", "training")})
+    for name, words in (("padding", PADDING), ("resampling", METHODS)):
+        yield name, getattr(recipe.input, name), _either(words), getattr(recipe.input, name) in words
+    yield "length", recipe.input.length, "a whole number of at least 1", _is_whole(recipe.input.length, 1)
+    yield "folds", recipe.folds, "at least 2", recipe.folds >= 2
+    yield "validation", recipe.validation, "a share between 0 and 1", 0 < recipe.validation < 1
+    yield "labels", recipe.labels, "a share above 0, at most 1", 0 < recipe.labels <= 1
+    yield "fold", trial.fold, f"0 to {recipe.folds - 1}", 0 <= trial.fold < recipe.folds
+
+
+def _quality_demands(trial, recipe):
+    learnt, how = len(trial.corpora) - 1, recipe.input
+    graded = isinstance(how, GradedInput)
+    wanted = "one that is graded" if graded else "those of clean ECG, then the noise"
+    names = [name for name, _ in trial.corpora]
+    in_order = (learnt == 1 if graded else learnt >= 2) and names[-1] in CINC2017
+    yield "corpora", names, f"{wanted}, then one of {', '.join(CINC2017)}", in_order
+    yield from _supervised_demands(trial, recipe)
+    yield "labels", recipe.labels, "1.0: all segments are drawn to be used", recipe.labels == 1
+    yield "fold", trial.fold, "0: all of the last corpus is tested", trial.fold == 0
+    yield "held_out", how.held_out, "a share between 0 and 1", 0 < how.held_out < 1
+    for name in ("per_class", "validation_per_class"):
+        yield name, getattr(how, name), "a whole number of at least 1", _is_whole(getattr(how, name), 1)
+    known, word = METHODS, how.interval.resampling
+    yield "resampling", word, _either(known), word in known
+
+
+def _supervised_demands(trial, recipe):
+    """Rows for what all supervised training has in common."""
+    yield from _choices(recipe, {"select": ("macro_f1", "loss", "last"), "ties": ("first", "last"),
+                                 "stop": ("validation_loss", "training_accuracy")})  # fmt: skip
     staged = sum(stage.epochs for stage in recipe.stages) or recipe.epochs
     yield "epochs", recipe.epochs, f"{staged}, those of the stages", recipe.epochs == staged
     patient = recipe.patience >= recipe.epochs and recipe.stop == "validation_loss"
-    plain = (trial.freeze_depth, recipe.optimiser, patient) == (0, Adam(), True)
+    plain = (trial.freeze_depth, recipe.optimiser, patient) == (0, type(recipe)().optimiser, True)
     wanted = "freeze_depth 0, the default optimiser and stop, patience of all epochs: stages have their own"
     yield "stages", len(recipe.stages), wanted, plain or not recipe.stages
     yield "groups", recipe.groups, "(0,) without stages", bool(recipe.stages) or recipe.groups == (0,)
     frozen = trial.freeze_depth != 0 or bool(recipe.stages)
     mode = trial.frozen_batch_normalisation
-    yield (
-        "frozen_batch_normalisation",
-        mode,
-        "inference where nothing is frozen",
-        frozen or mode == "inference",
-    )
+    expected = "inference where nothing is frozen"
+    yield "frozen_batch_normalisation", mode, expected, frozen or mode == "inference"
     adapts = recipe.adapt_leads
     yield "adapt_leads", adapts, "False without a pre-training", bool(trial.parent) or not adapts
     images = trial.transform is None or "mean" in dict(trial.transform.settings)
@@ -186,23 +223,14 @@ def _fine_tuning_demands(trial, recipe):
     yield "transform", trial.transform, asked, images or not trial.initialisation.startswith(IMAGENET)
     tied = recipe.ties == "first" or recipe.select != "last"
     yield "ties", recipe.ties, "first where the last epoch is taken anyway", tied
-    yield "length", recipe.input.length, "a whole number of at least 1", _is_whole(recipe.input.length, 1)
-    yield "folds", recipe.folds, "at least 2", recipe.folds >= 2
-    yield "validation", recipe.validation, "a share between 0 and 1", 0 < recipe.validation < 1
-    yield "labels", recipe.labels, "a share above 0, at most 1", 0 < recipe.labels <= 1
-    yield "fold", trial.fold, f"0 to {recipe.folds - 1}", 0 <= trial.fold < recipe.folds
     yield "epochs", recipe.epochs, "at least 1", recipe.epochs >= 1
     yield "patience", recipe.patience, "at least 1", recipe.patience >= 1
 
 
-def _choices(recipe):
-    """Rows for the settings of a fine-tuning that are one of some words."""
-    known = {"select": ("macro_f1", "loss", "last"), "copies": ("near", "exact"), "ties": ("first", "last"),
-             "stop": ("validation_loss", "training_accuracy"), "constants": ("all", "training")}  # fmt: skip
+def _choices(recipe, known):
+    """Rows for the settings of a recipe that are one of some words."""
     for name, words in known.items():
         yield name, getattr(recipe, name), _either(words), getattr(recipe, name) in words
-    for name, words in (("padding", PADDING), ("resampling", METHODS)):
-        yield name, getattr(recipe.input, name), _either(words), getattr(recipe.input, name) in words
 
 
 def _either(words):

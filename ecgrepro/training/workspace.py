@@ -10,6 +10,7 @@ from ecgrepro.errors import InputError
 from ecgrepro.frames.af import prepare_corpus
 from ecgrepro.frames.resample import resample_corpus
 from ecgrepro.frames.sampler import Streams
+from ecgrepro.training.recipe import Momentum
 from ecgrepro.training.store import locked
 
 
@@ -80,10 +81,6 @@ class Workspace:
         """Inputs float32 (n_records, length) and labels int32 (n_records,) of the AF task."""
         return prepare_corpus(self.corpus(name), how, self.work / "prepared", progress=False)
 
-    def inputs_key(self, trial):
-        """Names the content of a fine-tuning trial's inputs; its recipe has the constants that standardise them."""
-        return f"{trial.corpora} {trial.recipe.input}"
-
 
 @lru_cache(maxsize=4)
 def _streams(workspace, names, fs, kind):
@@ -99,7 +96,11 @@ def _at_rate(workspace, corpus, fs):
 
 
 def optimiser(settings):
-    """Adam from a trial's settings."""
+    """Optimiser from a trial's settings, `Adam` or `Momentum` of `ecgrepro.training.recipe`."""
+    if isinstance(settings, Momentum):
+        from keras.optimizers import SGD
+
+        return SGD(**asdict(settings))
     from ecgrepro.training.adam import Adam
 
     return Adam(**asdict(settings))

@@ -8,6 +8,7 @@ import pytest
 from ecgrepro.errors import SettingsError
 from ecgrepro.models.class_report_weights import START_POINTS
 from ecgrepro.training import start as module
+from ecgrepro.training.examples import examples_of
 from ecgrepro.training.finetune import finetune
 from ecgrepro.training.freezing import learnable_layers
 from ecgrepro.training.published_start import class_report_start
@@ -65,12 +66,13 @@ def test_a_run_says_what_it_trained(results):
 
 def test_frozen_weights_stay_and_others_move(workspace):
     trial = freezing(workspace, -1)
-    inputs, labels = workspace.af("cinc2017", trial.recipe.input)
+    rows = examples_of(trial, workspace).known
     model = build_net(trial, (256, 1), 4)
     begin_stage(trial, model, stages(trial)[0], 1)
     before = {layer.name: [np.array(v) for v in layer.variables] for layer in model.layers}
-    steps = make_steps(trial, model, inputs[..., None], labels, workspace)
+    steps = make_steps(trial, model, rows, workspace)
     assert steps.model is not model
+    assert steps.kept == "features"
     steps.train([np.arange(16)])
     for layer in model.layers:
         same = [(a == np.asarray(b)).all() for a, b in zip(before[layer.name], layer.variables, strict=True)]
@@ -79,10 +81,12 @@ def test_frozen_weights_stay_and_others_move(workspace):
 
 def test_without_frozen_layers_the_whole_net_is_trained(workspace):
     trial = freezing(workspace, 0)
-    inputs, labels = workspace.af("cinc2017", trial.recipe.input)
+    rows = examples_of(trial, workspace).known
     model = build_net(trial, (256, 1), 4)
     begin_stage(trial, model, stages(trial)[0], 1)
-    assert make_steps(trial, model, inputs[..., None], labels, workspace).model is model
+    steps = make_steps(trial, model, rows, workspace)
+    assert steps.model is model
+    assert not steps.kept
     assert len(model.trainable_variables) == 62
 
 
