@@ -100,8 +100,8 @@ def test_claims_can_be_those_of_one_study(ecgrepro):
     assert {row["study"] for row in json.loads(out)} == {"data"}
     _, lines, _ = ecgrepro("claims", "--study", "data")
     assert len(lines.splitlines()) == len(json.loads(out))
-    known = "study: expected one of data, resnet1d, spectrogram2d, pretrain_size; got 'freezing'"
-    refused(ecgrepro("claims", "--study", "freezing"), known)
+    known = "study: expected one of data, resnet1d, spectrogram2d, pretrain_size, freezing; got 'calibration'"
+    refused(ecgrepro("claims", "--study", "calibration"), known)
 
 
 def test_claims_in_words_show_published_and_measured(ecgrepro, monkeypatch):
@@ -120,8 +120,10 @@ def test_claims_in_words_show_published_and_measured(ecgrepro, monkeypatch):
     ("words", "parts"),
     [
         (
-            ["freezing"],
-            ["study: expected one of data, pretrain_size, resnet1d, spectrogram2d; got 'freezing'"],
+            ["ptbxl_transfer"],
+            [
+                "study: expected one of data, freezing, pretrain_size, resnet1d, spectrogram2d; got 'ptbxl_transfer'"
+            ],
         ),
         (["resnet1d", "--scale", "huge"], ["scale: expected one of demo, pilot, colab, paper; got 'huge'"]),
         (["resnet1d", "-p", "scale=huge"], ["scale: expected one of demo, pilot, colab, paper; got 'huge'"]),

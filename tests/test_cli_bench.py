@@ -29,26 +29,26 @@ def _instant(monkeypatch, tmp_path):
 
 
 def test_it_says_what_it_does_before_it_starts(ecgrepro):
-    status, out, _ = ecgrepro("bench", "--studies", "freezing")
+    status, out, _ = ecgrepro("bench", "--studies", "ptbxl_transfer")
     lines = out.splitlines()
     assert status == 0
     assert "cores" in lines[0]
     assert "backend tensorflow" in lines[0]
-    assert lines[1].startswith("6 measurements: matrix products, the sampler, the disk")
-    assert "training steps of 1 nets. About 32 s; Ctrl-C" in lines[1]
-    assert lines[2].startswith("[ 1/6, ")
+    assert lines[1].startswith("8 measurements: matrix products, the sampler, the disk")
+    assert "training steps of 2 nets. About 56 s; Ctrl-C" in lines[1]
+    assert lines[2].startswith("[ 1/8, ")
     assert "2 GFLOPS (measured matmul peak)" in lines[2]
 
 
 def test_the_table_has_hours_and_the_assumptions(ecgrepro):
-    _, out, _ = ecgrepro("bench", "--studies", "freezing", "--studies", "data")
-    (line,) = (line for line in out.splitlines() if line.startswith("freezing        paper"))
-    # 80 runs of 20,000 frames and 10 epochs, at 10 and at 20 frames/s
-    assert line.split() == ["freezing", "paper", "80", "16,000,000", "444", "h", "222", "h"]
+    _, out, _ = ecgrepro("bench", "--studies", "ptbxl_transfer", "--studies", "data")
+    (line,) = (line for line in out.splitlines() if line.startswith("ptbxl_transfer  paper"))
+    # the publication's 33 runs, at 10 and at 20 frames/s
+    assert line.split() == ["ptbxl_transfer", "paper", "33", "9,098,226", "253", "h", "126", "h"]
     assert "data            demo, pilot, colab, paper: trains nothing" in out
-    assert "freezing        demo, pilot, colab: not written down yet" in out
-    assert "freezing, paper: 8 depths of freezing x 10, 80 trials, alexnet" in out
-    assert "[Huerta et al. 2022]" in out
+    assert "ptbxl_transfer  demo, pilot, colab: not written down yet" in out
+    assert "ptbxl_transfer, paper: PTB-XL pre-training, 4 shares, 4 trials, xresnet1d101" in out
+    assert "[CSC2541 project (0e7bb14), experiments 1 and 2]" in out
 
 
 def test_published_hours_stand_beside_ours(ecgrepro):
@@ -79,15 +79,15 @@ def test_what_was_measured_before_it_was_stopped_is_used(ecgrepro, monkeypatch):
     whole = machine.training_step
 
     def stopped(net, precision, seconds):
-        if net.model == "alexnet":
+        if net.model == "xresnet1d101":
             raise KeyboardInterrupt
         return whole(net, precision, seconds)
 
     monkeypatch.setattr(machine, "training_step", stopped)
-    status, out, _ = ecgrepro("bench", "--studies", "freezing", "--studies", "spectrogram2d")
+    status, out, _ = ecgrepro("bench", "--studies", "ptbxl_transfer", "--studies", "spectrogram2d")
     assert status == cli_bench.STOPPED
     assert "stopped; what follows is made of what had been measured" in out
-    (line,) = (line for line in out.splitlines() if line.startswith("freezing        paper"))
+    (line,) = (line for line in out.splitlines() if line.startswith("ptbxl_transfer  paper"))
     assert line.split()[-2:] == ["?", "?"]
     (line,) = (line for line in out.splitlines() if line.startswith("spectrogram2d   paper"))
     assert "?" not in line

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 from ecgrepro.corpora.aliases import options_of
-from ecgrepro.training.recipe import FineTuning, Pretraining, Transform
+from ecgrepro.training.recipe import FineTuning, Pretraining, QualityTraining, Transform
 from ecgrepro.training.trial import Trial
 
 
@@ -47,7 +47,7 @@ class Arm:
         As in `Source`.
     freeze_depth : int
         See `ecgrepro.training.trial.Trial`.
-    fine_tuning : FineTuning, optional
+    fine_tuning : FineTuning or QualityTraining, optional
         That of the scale if None. Its share of labels does not count.
     labels : tuple of float
         Shares of the training labels; those of the scale if empty.
@@ -62,8 +62,11 @@ class Arm:
     seeds : tuple of int
         Those of the scale if empty; where an arm costs too much for all of them, fewer.
     published : str
-        Start from weights that a publication gives away (`ecgrepro.models.class_report_weights.START_POINTS`). An arm
+        Start from weights that a publication gives away (`ecgrepro.training.published_start.published_start`). An arm
         whose weights are not at hand has no trials.
+    learnt : tuple of str
+        Of a `QualityTraining`: corpora that it learns from, before the one that it is tested on; those of the scale if
+        empty.
     """
 
     source: str | None = None
@@ -72,7 +75,7 @@ class Arm:
     width: float | None = None
     transform: Transform | None = None
     freeze_depth: int = 0
-    fine_tuning: FineTuning | None = None
+    fine_tuning: FineTuning | QualityTraining | None = None
     labels: tuple = ()
     corpus: str = "cinc2017"
     stands_for: tuple = ()
@@ -80,6 +83,7 @@ class Arm:
     published_share: float | None = None
     seeds: tuple = ()
     published: str = ""
+    learnt: tuple = ()
 
 
 def trials(study, scale, workspace):
@@ -142,9 +146,16 @@ def _fine_tuning(study, scale, workspace, seed, name, parent, share):
         start = workspace.published_start(arm.published)
     recipe = replace(arm.fine_tuning or scale.fine_tuning, labels=share)
     return Trial(
-        arm=name, fold=seed % recipe.folds if scale.rotate_folds else 0, corpora=workspace.fingerprints(arm.corpus),
-        recipe=recipe, initialisation=start, freeze_depth=arm.freeze_depth, **_common(study, scale, seed, arm),
+        arm=name, fold=seed % recipe.folds if scale.rotate_folds else 0, recipe=recipe, initialisation=start,
+        corpora=workspace.fingerprints(*learnt(scale, arm), arm.corpus), freeze_depth=arm.freeze_depth,
+        **_common(study, scale, seed, arm),
     )  # fmt: skip
+
+
+def learnt(scale, arm):
+    """Corpora that an arm learns signal quality from; none where it is fine-tuned on a part of what it is tested on."""
+    quality = isinstance(arm.fine_tuning or scale.fine_tuning, QualityTraining)
+    return arm.learnt or scale.learnt if quality else ()
 
 
 def _common(study, scale, seed, part):
@@ -158,7 +169,8 @@ def corpora(scale):
     names = []
     for arm in scale.arms.values():
         source = arm.source and scale.pretrainings[arm.source]
-        names += [*((source.corpora or scale.pretraining_corpora) if source else ()), arm.corpus]
+        pretrained = (source.corpora or scale.pretraining_corpora) if source else ()
+        names += [*pretrained, *learnt(scale, arm), arm.corpus]
     return tuple(dict.fromkeys(names))
 
 
@@ -177,7 +189,7 @@ class _Found:
         return tuple((name, self._fingerprints.get(name, "")) for name in names)
 
     def published_start(self, name):
-        return next((start for start in self._starts if start.split(":")[1:2] == [name]), None)
+        return next((start for start in self._starts if name in start.split(":")[:2]), None)
 
 
 def declared(study, scale, found):
@@ -205,5 +217,5 @@ def declared(study, scale, found):
 def _has_labels(result, scale):
     if result["trial"]["stage"] == "pretraining":
         return True
-    ((name, _),) = result["trial"]["corpora"]
-    return result["run"]["label_revision"] == revision(name, scale)
+    tested, _ = result["trial"]["corpora"][-1]
+    return result["run"]["label_revision"] == revision(tested, scale)

@@ -2,8 +2,9 @@
 
 A study whose scales are written down (`ecgrepro.studies.run.STUDIES`) is counted trial by trial. For the others
 there is the publication's own protocol so far (`published_runs`); `data` and `calibration` train nothing. Counted are
-training frames, forward and backward; validation adds about two in a hundred, transforms, the transformer of future
-prediction and the disk are left out, and a net with a frozen prefix is counted as if nothing were frozen.
+training frames, forward and backward, and of signal quality the test, which is larger than what is learnt from;
+validation adds about two in a hundred, transforms, the transformer of future prediction and the disk are left out, and
+a net with a frozen prefix is counted as if nothing were frozen.
 """
 
 import json
@@ -17,6 +18,8 @@ from ecgrepro.corpora.aliases import data_set_of
 from ecgrepro.corpora.cinc2017 import CLASSES
 from ecgrepro.corpora.record import BEAT_CLASSES
 from ecgrepro.errors import SettingsError
+from ecgrepro.frames.quality_intervals import CINC2017_COUNTS
+from ecgrepro.frames.quality_intervals import CLASSES as QUALITY
 from ecgrepro.frames.transforms import make_transform
 from ecgrepro.models.flops import flops
 from ecgrepro.studies.designs import STUDIES
@@ -29,6 +32,7 @@ from ecgrepro.studies.published_runs import (
 )
 from ecgrepro.studies.run import DEMO
 from ecgrepro.studies.scale import NAMES
+from ecgrepro.training.recipe import QualityTraining
 
 #: Studies that train no net: counts of recordings; calibration reads the logits of other studies' trials.
 WITHOUT_TRAINING = ("data", "calibration")
@@ -42,6 +46,10 @@ ALIKE = {
 }
 #: Recordings of CinC 2017 (publisher's count).
 RECORDINGS = 8_528
+#: Intervals of five seconds in a recording of the demo, about.
+DEMO_INTERVALS = 6
+#: A training step costs as much as so many tests of a frame: forward, and backward to weights and to inputs.
+PASSES = 3
 #: Every study of the book, in its order.
 STUDY_NAMES = (
     "data", "resnet1d", "spectrogram2d", "pretrain_size", "freezing", "ptbxl_transfer", "calibration",
@@ -118,6 +126,8 @@ def _kind(trial):
             recipe.length,
         )
         outputs = BEAT_CLASSES
+    elif isinstance(recipe, QualityTraining):
+        what, length, outputs = "training on signal quality", recipe.input.length, QUALITY
     else:
         what, length, outputs = f"fine-tuning, {recipe.labels:.0%} of labels", recipe.input.length, CLASSES
     model = ALIKE.get(trial.model, trial.model)
@@ -154,6 +164,9 @@ def _frames(trial, committed):
         trained = recipe.patients or sum(n - max(1, round(recipe.held_out * n)) for n in counts)
         of_one = recipe.future.context + recipe.future.candidates if recipe.task == "future" else 1
         return trained * recipe.frames_per_patient * of_one
+    if isinstance(recipe, QualityTraining):
+        tested = DEMO["records"] * DEMO_INTERVALS if demo else sum(CINC2017_COUNTS["v3"])
+        return 2 * recipe.input.per_class * epochs(recipe, committed) + tested / PASSES
     records = DEMO["records"] if demo else RECORDINGS
     train = records * (1 - 1 / recipe.folds) * (1 - recipe.validation) * recipe.labels
     return train * epochs(recipe, committed)

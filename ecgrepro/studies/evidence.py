@@ -19,14 +19,17 @@ from ecgrepro.corpora.aliases import data_set_of
 from ecgrepro.corpora.cinc2017 import DUPLICATES
 from ecgrepro.evaluation.comparison import arm_estimate, paired_difference
 from ecgrepro.evaluation.epochs import run_difference, run_estimate, values_by_seed
+from ecgrepro.evaluation.quality import recordings
 from ecgrepro.evaluation.trend import trend
 from ecgrepro.studies.designs import STUDIES, complete, find_arm, find_arms, results, stacked
 from ecgrepro.studies.switches import switch_effects
-from ecgrepro.training.published_start import provenance
+from ecgrepro.training.published_start import IMAGENET, provenance
 
 SCALES = ("paper", "colab", "pilot")
 #: Metrics of a run that every run record holds.
 EPOCHS = ("last_epoch",)
+#: Nets that the ledger names with their dimension.
+ONE_DIMENSIONAL = ("resnet18", "resnet34", "resnet50")
 #: How every interval is drawn: one seed, part of the rules, so that none is drawn again until it pleases; and copies
 #: of a recording together.
 RESAMPLING = {"seed": 2017, "clusters": DUPLICATES}
@@ -205,11 +208,19 @@ def _result(claim, runs):
         ), "t interval over seeds"
     tables = [stacked(arm) for arm in runs]
     if claim.rule == "trend":
-        found = trend(tables, metric, level=level, **RESAMPLING)
+        found = trend(tables, metric, level=level, **_resampling(runs[0]))
         return found, f"{found.design}, {_how_trend(found.t_test)}"
     measure = arm_estimate if len(runs) == 1 else paired_difference
-    found = measure(*tables, metric, level=level, **RESAMPLING)
+    found = measure(*tables, metric, level=level, **_resampling(runs[0]))
     return found, f"{found.design}, two-level bootstrap over seeds and records"
+
+
+def _resampling(runs):
+    """How intervals are drawn: those of AF by recording; quality has several of a recording, which go together."""
+    if "interval" not in runs[0]["trial"]["recipe"]["input"]:
+        return RESAMPLING
+    found = recordings(runs[0]["predictions"]["record_id"])
+    return RESAMPLING | {"clusters": {name: DUPLICATES.get(one, one) for name, one in found.items()}}
 
 
 def _how_trend(t_test):
@@ -239,16 +250,18 @@ def supplied(study, name, scale, runs):
     parent = next(
         (r["trial"] for r in results(study, scale) if r["key"] == trial["initialisation"].split("@")[0]), None
     )
+    *learnt, tested = [data_set_of(corpus) for corpus, _ in trial["corpora"]]
     parts = {
-        "corpora": [data_set_of(corpus) for corpus, _ in trial["corpora"]],
+        "corpora": [tested],
         "label_revision": runs[0]["run"]["label_revision"],
-        "initialisation": "random" if trial["initialisation"] == "random" else "pretrained",
-        "model": trial["model"] if trial["model"].endswith("_2d") else f"{trial['model']}_1d",
+        "initialisation": _start(trial["initialisation"]),
+        "model": f"{trial['model']}_1d" if trial["model"] in ONE_DIMENSIONAL else trial["model"],
         "width": trial["width"],
-        "sampling_rate": trial["recipe"]["input"]["fs"],
-        "frame": trial["recipe"]["input"]["length"],
         "budget": arm.budget or trial["scale"],
+        **_shown(trial["recipe"]["input"]),
     }
+    if learnt:
+        parts["training_corpus"] = " + ".join(learnt)
     if parent:
         parts |= {
             "pretraining_corpus": " + ".join(data_set_of(name) for name, _ in parent["corpora"]),
@@ -257,6 +270,19 @@ def supplied(study, name, scale, runs):
             "pretraining_share": _share(arm, trial, parent),
         }
     return parts | provenance(trial["initialisation"])
+
+
+def _start(initialisation):
+    if initialisation.startswith(IMAGENET):
+        return IMAGENET.rstrip(":")
+    return "random" if initialisation == "random" else "pretrained"
+
+
+def _shown(how):
+    """Rate in Hz and length in samples of what a net is shown, by the description of its input."""
+    interval = how.get("interval", how)
+    fs = interval["fs"]
+    return {"sampling_rate": fs, "frame": interval.get("length", round(interval.get("seconds", 0) * fs))}
 
 
 def _share(arm, trial, parent):

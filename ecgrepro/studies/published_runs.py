@@ -90,7 +90,6 @@ FRAMES_4096 = TrainedNet("resnet18", (4096, 1), 5, batch_size=512)
 IMAGES_4096 = TrainedNet("resnet18_2d", (128, 128, 1), 5, batch_size=512)
 RECORDS_1D = TrainedNet("resnet18", (16_384, 1), 4, batch_size=128)
 RECORDS_2D = TrainedNet("resnet18_2d", (128, 512, 1), 4, batch_size=128)
-SCALOGRAMS = TrainedNet("alexnet", (227, 227, 3), 2, batch_size=32)
 CROPS = TrainedNet("xresnet1d101", (1250, 12), 44, batch_size=128)
 CROPS_INCEPTION = TrainedNet("inception1d", (1250, 12), 18, batch_size=10)
 
@@ -112,9 +111,6 @@ PUBLISHED_RUNS = (
          "one pass", "class report 2024 (736e4ab): 16 x 1,024 steps of 512"),
     Work("spectrogram2d", "paper", "2-D fine-tuning, 5 sizes x 10", RECORDS_2D, 50, _fine_tuning_frames(50, "2-D"),
          STOPPED.format(published_epochs("2-D")), "class report 2024 (736e4ab)", 14.2, "L4"),
-    # Huerta et al. 2022: 20,000 intervals, 10 epochs, 8 depths of freezing, 10 repeats.
-    Work("freezing", "paper", "8 depths of freezing x 10", SCALOGRAMS, 80, 80 * 20_000 * 10,
-         "10 epochs; nothing frozen, so an upper bound", "Huerta et al. 2022"),
     # CSC2541 project (xeon27/ecg-transfer-learning 0e7bb14). How often a run was repeated is not stated: once here.
     # PTB-XL 1.0.3 has 17,418 records in folds 1 to 8; 50 epochs; shares of 25, 50, 75 and 100 %.
     Work("ptbxl_transfer", "paper", "PTB-XL pre-training, 4 shares", CROPS, 4, round(2.5 * 17_418 * 50),

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 
 from ecgrepro.errors import SettingsError
 from ecgrepro.studies.arms import seeds as seeds_of
-from ecgrepro.training.recipe import FineTuning, Pretraining
+from ecgrepro.training.recipe import FineTuning, Pretraining, QualityTraining
 
 NAMES = ("demo", "pilot", "colab", "paper")
 #: Fields that say how much is computed, and not what: arms that differ in them take one value together.
@@ -27,7 +27,7 @@ class Scale:
     arms : dict of str to Arm
     labels : tuple of float
         Shares of the training labels, for arms without their own.
-    fine_tuning : FineTuning
+    fine_tuning : FineTuning or QualityTraining
         For arms without their own.
     pretrainings : dict of str to Source
         What arms start from.
@@ -37,6 +37,8 @@ class Scale:
         Seed i tests fold i; otherwise all seeds test fold 0, as published.
     label_revision : {"v3", "v2", "v0"}
         Of CinC 2017.
+    learnt : tuple of str
+        Corpora that signal quality is learnt from, for arms without their own.
     """
 
     name: str
@@ -44,12 +46,13 @@ class Scale:
     seeds: tuple
     arms: dict
     labels: tuple
-    fine_tuning: FineTuning
+    fine_tuning: FineTuning | QualityTraining
     pretrainings: dict = field(default_factory=dict)
     width: float = 1.0
     precision: str = "float32"
     rotate_folds: bool = False
     label_revision: str = "v3"
+    learnt: tuple = ()
 
 
 def configure(scales, name, **overrides):
@@ -61,7 +64,8 @@ def configure(scales, name, **overrides):
     name : str
     overrides
         ``seeds`` (int: the first so many, or a sequence), ``arms`` (names), ``labels``, ``width``, ``precision``,
-        ``rotate_folds``, ``label_revision``, and any field of `FineTuning` or `Pretraining` by its name; a field of
+        ``rotate_folds``, ``label_revision``, and any field of `FineTuning`, `QualityTraining` or
+        `Pretraining` by its name; a field of
         both is changed in both, and of an arm or pre-training with settings of its own there too; seeds and labels
         given here are those of every arm. ``input`` and ``optimiser`` take a mapping of what shall differ. None leaves
         a setting as it is.
@@ -86,7 +90,7 @@ def configure(scales, name, **overrides):
 
 def _override(scale, key, value):
     own = {"labels", "width", "precision", "rotate_folds", "label_revision"}
-    nested = {part.name for kind in (FineTuning, Pretraining) for part in fields(kind)}
+    nested = {part.name for kind in (FineTuning, QualityTraining, Pretraining) for part in fields(kind)}
     if key == "seeds":
         return _of_every_arm(replace(scale, seeds=_seeds(scale, value)), seeds=())
     if key == "arms":
@@ -183,7 +187,7 @@ def _check_arms(scale, key, before, after):
     scale : Scale
         As it was.
     key : str
-    before, after : dict of str to Pretraining, or to FineTuning
+    before, after : dict of str to Pretraining, or to FineTuning or QualityTraining
         Of each arm that has one.
     """
     for part in dict.fromkeys(part for recipe in before.values() for part in _values(recipe, key)):
@@ -255,7 +259,9 @@ def _check_revision(scale):
 def _check_folds(scale):
     """Refuse seeds of which some share a test fold: they must be compared as one design, nested or crossed."""
     for arm in scale.arms.values() if scale.rotate_folds else ():
-        folds, seeds = (arm.fine_tuning or scale.fine_tuning).folds, seeds_of(scale, arm)
+        folds, seeds = getattr(arm.fine_tuning or scale.fine_tuning, "folds", None), seeds_of(scale, arm)
+        if folds is None:
+            raise SettingsError("parameter rotate_folds", "False: all of CinC 2017 is tested", "True", "Drop it.")
         if folds < 2:
             raise SettingsError("parameter folds", "two or more", repr(folds), "Published: 5.")
         tested = len({seed % folds for seed in seeds})

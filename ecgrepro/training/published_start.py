@@ -12,14 +12,16 @@ To add one: a line in `KINDS`. The files are looked up on this machine and compa
 described with one file cannot run with another. Heads are never taken: they stay random, from the trial's seed.
 """
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from ecgrepro.corpora.fetch_folder import sha256_of
 from ecgrepro.errors import SettingsError
 from ecgrepro.models.caffe_weights import find_weights as find_alexnet
 from ecgrepro.models.caffe_weights import load_caffe_weights
-from ecgrepro.models.class_report_weights import START_POINTS, find_weights, start_point
+from ecgrepro.models.class_report_weights import START_POINTS, find_weights, is_here, start_point
 from ecgrepro.models.resnet1d import HEAD
 from ecgrepro.training import checkpoint
 
@@ -85,6 +87,40 @@ KINDS = {
 }  # fmt: skip
 #: For the error of an initialisation that is none of the known ones.
 FORMS = " or ".join(kind.form for kind in KINDS.values())
+
+
+def published_start(name):
+    """Return the initialisation by weights that are given away, where a file of them is on this machine, or None.
+
+    Parameters
+    ----------
+    name : str
+        "imagenet", for AlexNet, or one of `ecgrepro.models.class_report_weights.START_POINTS`.
+
+    Raises
+    ------
+    SettingsError, InputError, DiskError
+        As `ecgrepro.models.class_report_weights.find_weights`.
+    """
+    if name == IMAGENET.rstrip(":"):
+        return alexnet_start()
+    return class_report_start(name) if is_here(name) else None
+
+
+def alexnet_start():
+    """Return the initialisation by the weights of ImageNet, ``imagenet:SHA1``, or None without a file."""
+    try:
+        path = find_alexnet()
+    except SettingsError:
+        return None
+    about = path.stat()
+    return f"{IMAGENET}{_sha1(path, about.st_size, about.st_mtime_ns)}"
+
+
+@lru_cache
+def _sha1(path, size, changed):
+    """SHA-1 of a file that is read again only where its size or time has changed: 244 MB, for every arm and seed."""
+    return hashlib.sha1(path.read_bytes()).hexdigest()
 
 
 def class_report_start(name):

@@ -50,11 +50,10 @@ class Workspace:
         return tuple((name, self.corpus(name).fingerprint) for name in names)
 
     def published_start(self, name):
-        """The `initialisation` by weights that the class report gives away, None where they are not at hand."""
-        from ecgrepro.models.class_report_weights import is_here
-        from ecgrepro.training.published_start import class_report_start
+        """The `initialisation` by weights that others give away, None where they are not at hand."""
+        from ecgrepro.training.published_start import published_start
 
-        return class_report_start(name) if is_here(name) else None
+        return published_start(name)
 
     def check(self, trial):
         """Raise `InputError` unless every corpus of a trial is the one it was described with, and what it is called."""

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from ecgrepro.errors import SettingsError
-from ecgrepro.studies import cost_projection, pretrain_size, resnet1d, spectrogram2d
+from ecgrepro.studies import cost_projection, freezing, pretrain_size, resnet1d, spectrogram2d
 from ecgrepro.studies.published_runs import (
     MINUTES_PER_1000_PATIENTS,
     PUBLISHED_RUNS,
@@ -167,7 +167,7 @@ def test_every_study_stands_at_every_scale():
     assert by_place["resnet1d", "paper"]["trials"] == 4
     assert by_place["resnet1d", "paper"]["hours"] == {"float32": 2.0}
     assert (by_place["data", "paper"]["trials"], by_place["data", "paper"]["note"]) == (0, "trains nothing")
-    assert by_place["freezing", "demo"]["note"] == "not written down yet"
+    assert by_place["ptbxl_transfer", "demo"]["note"] == "not written down yet"
 
 
 def test_nets_that_differ_in_their_head_alone_are_measured_once():
@@ -198,15 +198,15 @@ def test_studies_are_all_or_those_that_are_named():
 
 
 def test_a_study_without_scales_is_counted_from_its_publication(tmp_path):
-    found = cost_projection.works(["freezing", "data"], tmp_path)
-    assert sum(one.trials for one in found) == 80
+    found = cost_projection.works(["ptbxl_transfer", "data"], tmp_path)
+    assert sum(one.trials for one in found) == 33
     assert all(one.scale == "paper" and one.source for one in found)
 
 
 def test_a_study_whose_scales_are_written_down_is_not_counted_twice(monkeypatch, tmp_path):
-    named = SimpleNamespace(STUDY="freezing", SCALES={}, trials=None)
-    monkeypatch.setitem(cost_projection.STUDIES, "freezing", named)
-    assert cost_projection.works(["freezing"], tmp_path) == []
+    named = SimpleNamespace(STUDY="ptbxl_transfer", SCALES={}, trials=None)
+    monkeypatch.setitem(cost_projection.STUDIES, "ptbxl_transfer", named)
+    assert cost_projection.works(["ptbxl_transfer"], tmp_path) == []
 
 
 def test_the_published_hours_are_those_of_the_class_report():
@@ -217,7 +217,15 @@ def test_the_published_hours_are_those_of_the_class_report():
 
 def test_published_rows_name_nets_that_can_be_built():
     assert {one.net.model for one in PUBLISHED_RUNS} == {
-        "resnet18", "resnet18_2d", "alexnet", "xresnet1d101", "inception1d"
+        "resnet18", "resnet18_2d", "xresnet1d101", "inception1d"
     }  # fmt: skip
-    alexnet = next(one.net for one in PUBLISHED_RUNS if one.study == "freezing")
-    assert cost_projection.forward_flops(alexnet) > 1e9
+    xresnet = next(one.net for one in PUBLISHED_RUNS if one.study == "ptbxl_transfer")
+    assert cost_projection.forward_flops(xresnet) > 1e8
+
+
+def test_signal_quality_is_counted_with_its_test_which_is_larger_than_what_is_learnt_from():
+    scale = configure(freezing.SCALES, "paper", arms=["imagenet_0"])
+    (one,) = cost_projection.scale_works(freezing, scale, {})
+    assert one.net.shape == (227, 227, 3)
+    assert one.trials == 10
+    assert one.frames == pytest.approx(10 * (20_000 * 10 + (53_302 + 1_291) / 3), abs=1)

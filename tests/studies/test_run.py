@@ -97,7 +97,8 @@ def test_demo_recordings_are_made_once(demo, monkeypatch):
 
 def test_an_unknown_study_is_refused(home):
     with pytest.raises(
-        SettingsError, match="study: expected one of resnet1d, spectrogram2d, pretrain_size; got 'resnet2d'"
+        SettingsError,
+        match="study: expected one of resnet1d, spectrogram2d, pretrain_size, freezing; got 'resnet2d'",
     ):
         run_study("resnet2d")
     assert list(home.iterdir()) == []

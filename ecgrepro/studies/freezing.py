@@ -1,0 +1,191 @@
+"""Study `freezing`: how many layers of AlexNet can stay frozen when it learns to tell ECG quality, and what is saved?
+
+    ecgrepro run freezing --scale demo      # minutes, synthetic recordings, decides nothing
+    ecgrepro run freezing --scale pilot     # hours on two cores: narrow net, small pictures, MIT-BIH with noise
+    ecgrepro run freezing --scale colab     # four depths of the full net, three GPU hours
+    ecgrepro run freezing --scale paper     # eight depths, ten repeats, the published protocol on other data
+
+Source: Huerta et al., CinC 2022: five seconds at 250 Hz, Morlet scalogram of 48 voices per octave, grouped AlexNet, its
+first 0 to 7 learnable layers frozen, batches of 32, 10 epochs, 10 repeats, tested on every interval of CinC 2017.
+
+An arm is named after its start and the layers frozen: ``imagenet_5``, ``beat_5`` (beats of MIT-BIH from scalograms)
+and ``random_5``, which with layers frozen is a net of random features. Only ``imagenet`` can stand for the paper's
+arms; without its weights those have no trials, and the others speak for themselves alone. ``resnet1d_beat_5`` and the
+like are the 1-D net of `resnet1d` on the same intervals, frozen stage by stage. Arms of other names change one thing:
+
+* ``wide_*`` learns from SVDB and PTB-XL too, ``butqdb_*`` from the graded recordings of BUT QDB;
+* ``band_*`` gives what is learnt from the bandwidth of CinC 2017, ``clean_*`` has no mild noise in high quality;
+* ``grid_*`` are what the paper leaves open: optimiser, colours, scale of the magnitude.
+
+Departures: its private training set is replaced (`ecgrepro.frames.quality_mixture`, `graded_segments`); what it does
+not tell is as in MATLAB's example (`ecgrepro.frames.cwt`); all randomness is seeded.
+"""
+
+from dataclasses import replace
+from functools import partial
+from itertools import product
+
+from ecgrepro.frames.graded_segments import GradedInput
+from ecgrepro.frames.interval_input import DEVICE_BAND, IntervalInput
+from ecgrepro.frames.quality_mixture import MixtureInput
+from ecgrepro.models.caffe_weights import IMAGE_MEAN
+from ecgrepro.studies import arms
+from ecgrepro.studies.arms import Arm, Source
+from ecgrepro.studies.scale import Scale
+from ecgrepro.training.recipe import Adam, Momentum, Pretraining, QualityTraining, Transform
+
+STUDY = "freezing"
+#: All depths that leave the head to be trained: AlexNet has eight learnable layers.
+DEPTHS = tuple(range(8))
+#: Depths of ResNet-18 that end with its first convolution and with each of its stages; 0 freezes nothing.
+STAGES = (0, 1, 5, 9, 13, 17)
+THREE = (0, 1, 2)
+
+
+def scalogram(**settings):
+    """Transform that draws what AlexNet is shown; `settings` are those in which `Scalogram` shall differ."""
+    chosen = {"mean": IMAGE_MEAN} | settings
+    return Transform("cwt", tuple(sorted(chosen.items())))
+
+
+#: The paper's picture.
+PICTURE = scalogram()
+#: The pilot's: all of the published transform, drawn smaller.
+SMALL = scalogram(size=(99, 99))
+#: The demo's: few voices and the smallest picture that AlexNet takes.
+TINY = scalogram(fs=125.0, size=(67, 67), voices=8)
+
+PUBLISHED = QualityTraining()
+#: Beats of MIT-BIH told from scalograms of five seconds: as many frames of each of its people as the class report's
+#: pilot has of its own would take a day on two cores.
+BEATS = Pretraining(
+    length=1250, frames_per_patient=512, batch_size=32, shuffle_patients=64, held_out=0.1, mean=-0.3, deviation=0.5,
+    optimiser=Adam(1e-4),
+)  # fmt: skip
+MITBIH = ("mitbih_arrhythmia",)
+NOISE = ("nstdb",)
+WIDE = ("mitbih_arrhythmia", "svdb", "ptbxl")
+
+PILOT_MIXTURE = MixtureInput(per_class=2_500, validation_per_class=500)
+PILOT = QualityTraining(input=PILOT_MIXTURE)
+#: The 1-D net is shown each interval in its own standard deviations, as a scalogram is scaled to its own range.
+STANDARDISED = IntervalInput(standardised=True)
+
+
+def depth_arms(starts, transform, depths=DEPTHS, **common):
+    """Arms of AlexNet by start and depth: dict of name to `Arm`.
+
+    Parameters
+    ----------
+    starts : sequence of {"imagenet", "beat", "random"}
+    transform : Transform
+    depths : sequence of int
+    common : fields of `Arm`
+    """
+    return {
+        f"{start}_{depth}": _arm(start, depth, transform, **common) for start in starts for depth in depths
+    }
+
+
+def _arm(start, depth, transform, **common):
+    named = {"stands_for": (f"frozen_{depth}",), "published": "imagenet", "budget": "huerta_2022"}
+    own = {"imagenet": named, "beat": {"source": "beat"}, "random": {}}[start]
+    return Arm(model="alexnet", transform=transform, freeze_depth=depth, **own, **common)
+
+
+def stage_arms(recipe, **common):
+    """Arms of the 1-D ResNet-18 frozen stage by stage, from beats and from nothing."""
+    recipe = replace(recipe, input=replace(recipe.input, interval=STANDARDISED))
+    own = {"model": "resnet18", "fine_tuning": recipe} | common
+    pretrained = {f"resnet1d_beat_{depth}": Arm("beat_1d", freeze_depth=depth, **own) for depth in STAGES}
+    return pretrained | {"resnet1d_random_0": Arm(**own), "resnet1d_random_17": Arm(freeze_depth=17, **own)}
+
+
+def domain_arms(start, recipe, transform, depths=(0, 7), **common):
+    """Arms that learn from other recordings, or from the same mixed otherwise."""
+    mixture, made = recipe.input, {}
+    for depth in depths:
+        arm = partial(_arm, start, depth, transform, **common)
+        made[f"wide_{depth}"] = arm(learnt=(*WIDE, *NOISE))
+        band = replace(mixture, interval=replace(mixture.interval, band=DEVICE_BAND))
+        made[f"band_{depth}"] = arm(fine_tuning=replace(recipe, input=band))
+        made[f"clean_{depth}"] = arm(fine_tuning=replace(recipe, input=replace(mixture, high_snr_db=(None,))))
+    return {name: replace(arm, stands_for=(), budget="") for name, arm in made.items()}
+
+
+def grid_arms(start, recipe, transform, depth=0, **common):
+    """What the paper leaves open, all combinations but the one that every other arm has."""
+    made, settings = {}, dict(transform.settings)
+    for optimiser, colour, magnitude in product((Adam(1e-4), Momentum()), ("jet", "grey"), ("linear", "log")):
+        name = f"grid_{type(optimiser).__name__.lower()}_{colour}_{magnitude}"
+        shown = scalogram(**settings | {"colour": colour, "magnitude": magnitude})
+        made[name] = _arm(start, depth, shown, fine_tuning=replace(recipe, optimiser=optimiser), **common)
+    del made["grid_adam_jet_linear"]
+    return {name: replace(arm, stands_for=(), budget="") for name, arm in made.items()}
+
+
+def _butqdb_arms(start, transform, depths=DEPTHS):
+    graded = Arm(learnt=("butqdb",), fine_tuning=QualityTraining(input=GradedInput()))
+    own = {"learnt": graded.learnt, "fine_tuning": graded.fine_tuning}
+    made = {f"butqdb_{depth}": _arm(start, depth, transform, **own) for depth in depths}
+    return {name: replace(arm, stands_for=(), budget="") for name, arm in made.items()}
+
+
+def _sources(recipe, transform):
+    """Beat pre-training of AlexNet on scalograms, and of the 1-D net on the same frames."""
+    one = replace(recipe, optimiser=Pretraining().optimiser)
+    return {"beat": Source(recipe, model="alexnet", transform=transform), "beat_1d": Source(one)}
+
+
+_COMMON = {"labels": (1.0,), "learnt": (*MITBIH, *NOISE), "pretraining_corpora": MITBIH}
+
+SCALES = {
+    "demo": Scale(
+        name="demo",
+        seeds=(0, 1),
+        pretrainings={"beat": Source(replace(BEATS, fs=125.0, length=625, frames_per_patient=32, held_out=0.2,
+                                             held_out_frames=16, mean=0.0), model="alexnet", transform=TINY)},
+        arms=depth_arms(("random", "beat"), TINY, depths=(0, 5, 7)),
+        fine_tuning=QualityTraining(
+            input=MixtureInput(per_class=64, validation_per_class=32, held_out=0.3,
+                               interval=IntervalInput(fs=125.0)),
+            epochs=3, patience=3, batch_size=16, optimiser=Adam(1e-3),
+        ),
+        width=0.0625,
+        **_COMMON | {"learnt": ("icentia11k", *NOISE), "pretraining_corpora": ("icentia11k",)},
+    ),
+    "pilot": Scale(
+        name="pilot",
+        seeds=(0, 1, 2, 3, 4),
+        pretrainings=_sources(BEATS, SMALL),
+        arms=depth_arms(("random", "beat"), SMALL)
+        | stage_arms(PILOT, width=0.125)
+        | domain_arms("beat", PILOT, SMALL, seeds=THREE)
+        | grid_arms("random", PILOT, SMALL, seeds=THREE),
+        fine_tuning=PILOT,
+        width=0.25,
+        **_COMMON,
+    ),
+    "colab": Scale(
+        name="colab",
+        seeds=(0, 1, 2),
+        pretrainings=_sources(BEATS, PICTURE),
+        arms=depth_arms(("imagenet", "beat", "random"), PICTURE, depths=(0, 3, 5, 7)),
+        fine_tuning=PUBLISHED,
+        **_COMMON,
+    ),
+    "paper": Scale(
+        name="paper",
+        seeds=tuple(range(10)),
+        pretrainings=_sources(BEATS, PICTURE),
+        arms=depth_arms(("imagenet", "beat", "random"), PICTURE)
+        | stage_arms(PUBLISHED)
+        | domain_arms("imagenet", PUBLISHED, PICTURE)
+        | _butqdb_arms("imagenet", PICTURE)
+        | grid_arms("imagenet", PUBLISHED, PICTURE),
+        fine_tuning=PUBLISHED,
+        **_COMMON | {"learnt": (*WIDE, *NOISE)},
+    ),
+}  # fmt: skip
+
+trials = partial(arms.trials, STUDY)
