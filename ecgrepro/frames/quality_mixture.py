@@ -127,10 +127,10 @@ def prepare_mixture(corpora, noise, how, seed, part, cache):
     labels : int32 array, (2 * n,)
         0 high, 1 low.
     index : DataFrame, (2 * n, ...)
-        ``record_id``, ``corpus``, ``recording``, ``group`` (the person), ``number`` of the segment in its recording,
-        ``label``; ``noise`` (kind or ""), ``snr_db``, ``noise_start``, ``noise_channel``, ``wander_snr_db``,
-        ``wander_start``, ``wander_channel``: NaN or -1 where there is none; starts are samples of the part at the rate
-        of the inputs.
+        ``record_id``, of the segment and the noise in it, so that no id has two labels, whatever the seed; ``corpus``,
+        ``recording``, ``group`` (the person), ``number`` of the segment in its recording, ``label``; ``noise`` (kind or
+        ""), ``snr_db``, ``noise_start``, ``noise_channel``, ``wander_snr_db``, ``wander_start``, ``wander_channel``:
+        NaN or -1 where there is none; starts are samples of the part at the rate of the inputs.
 
     Raises
     ------
@@ -164,7 +164,12 @@ def draw_mixture(corpora, noise, how, seed, part):
     rng = np.random.default_rng([seed, PARTS.index(part)])
     index = table.iloc[rng.permutation(len(table))[:size]].reset_index(drop=True)
     index["label"] = np.resize(np.array([HIGH, LOW], np.int32), size)
-    return _draw_noise(index, _noises(noise, how, part), how, rng)
+    index = _draw_noise(index, _noises(noise, how, part), how, rng)
+    # another seed may mix the same segment otherwise, and to the other label: that is another example
+    index["record_id"] += [
+        f" {row.noise} {row.snr_db:g} dB" if row.noise else " clean" for row in index.itertuples()
+    ]
+    return index
 
 
 def _noises(noise, how, part):

@@ -10,7 +10,7 @@ from ecgrepro.errors import InputError, SettingsError
 from ecgrepro.frames.clean_segments import segment_beats
 from ecgrepro.frames.interval_input import cut_recording, pass_band, standardise
 from ecgrepro.frames.noise import measured_snr, noise_part, noise_rms, qrs_amplitude
-from ecgrepro.frames.quality_mixture import MixtureInput, prepare_mixture
+from ecgrepro.frames.quality_mixture import MixtureInput, draw_mixture, prepare_mixture
 from ecgrepro.frames.signal_faults import lead_millivolts
 
 HOW = MixtureInput(per_class=20, validation_per_class=8, held_out=0.5)
@@ -199,3 +199,11 @@ def test_a_part_of_the_noise_is_what_frames_noise_cuts(corpora, noise, make_reco
     part = noise_part(tones(make_record, "ma"), 250.0, "validation")
     piece = part[row.noise_start : row.noise_start + 1250, row.noise_channel]
     assert np.corrcoef(piece, difference[i])[0, 1] > 0.9999
+
+
+def test_no_id_has_two_labels_whatever_the_seed(corpora, noise):
+    drawn = [draw_mixture(corpora, noise, HOW, seed, "training") for seed in range(6)]
+    table = pd.concat(drawn)
+    segments = table.groupby(["corpus", "recording", "number"]).label.nunique()
+    assert segments.max() == 2  # or this test would show nothing
+    assert table.groupby("record_id").label.nunique().max() == 1
