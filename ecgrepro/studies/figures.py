@@ -65,6 +65,19 @@ def p_value(value):
 #: How columns are printed, by name; other numbers get three decimals.
 FORMATS = {
     **dict.fromkeys(("t_p", "welch_p", "tost_p", "p", "whole_p"), p_value),
+    **dict.fromkeys(
+        (
+            "counted",
+            "two outputs",
+            "torchvision",
+            "trainable parameters",
+            "forward",
+            "backward",
+            "trainable_parameters",
+            "parameters",
+        ),
+        "{:,}",
+    ),
     **dict.fromkeys(("labels", "share of frames"), "{:.0%}"),
     **dict.fromkeys(("seconds", "seconds per epoch", "frames per second", "milliseconds"), "{:,.0f}"),
     **dict.fromkeys(

@@ -109,8 +109,7 @@ def measure_costs(depths=range(8), *, width=1.0, size=(227, 227), batch_size=32,
     repeats : int
         Timed runs of each kind, after one that is not counted.
     folder : str or Path, optional
-        On the disk that features are written to while computing them is timed; nothing is left there. In memory unless
-        given.
+        Features are written there while computing them is timed, and removed; in memory unless given.
     progress : bool
         Show bars on standard error.
 
@@ -126,8 +125,8 @@ def measure_costs(depths=range(8), *, width=1.0, size=(227, 227), batch_size=32,
         the features, which is done once; 0 uncached. ``feature_bytes_per_interval``. ``peak_memory_MB`` (of 2^20
         bytes): what training steps take at their highest beyond what was in use before: activations, gradients and
         working memory, but not ``state_MB``, the weights of the whole net with the optimiser's state. On a processor
-        it is resident memory of a process of its own, in which nothing else has run, and holds what compiling takes;
-        on an accelerator the backend's own count. ``epoch_seconds`` of 20,000 intervals once features are there, and
+        it is resident memory of the first two steps of a new process, compiling included; on an accelerator the
+        backend's own count. ``epoch_seconds`` of 20,000 intervals once features are there, and
         ``first_epoch_seconds``. ``scalogram_milliseconds_per_interval``: drawing the picture of 5 s of ECG, the same
         in every row and in none of the other columns. ``attrs`` holds the setting, the machine and the versions.
 
@@ -145,8 +144,7 @@ def measure_costs(depths=range(8), *, width=1.0, size=(227, 227), batch_size=32,
     times = _times(runs, repeats, progress)
     arms = [name for name in runs if isinstance(name[1], bool)]
     memory = {name: _peak_memory(how, *name, runs[name][0]) for name in _bar(arms, "memory", progress)}
-    reference = _reference(times)
-    rows = [_row(*arm, nets, parts, times, memory, reference) for arm in arms]
+    rows = [_row(*arm, nets, parts, times, memory) for arm in arms]
     table = pd.DataFrame(rows).sort_values(["cached", "depth"], ignore_index=True)
     table.attrs = _about(how)
     return table
@@ -160,13 +158,13 @@ def kept_parts(net):
 
 
 def _runs(how, nets, parts, folder):
-    """What is timed: dict of name to (function, intervals that it sees). Arms are named (depth, cached)."""
+    """What is timed: dict of name, (depth, cached) for what is trained, to (function, intervals that it sees)."""
     pictures, labels, batches = _random(how.n_different, (*how.size, 3)), how.labels(), how.batches()
     whole, trained = records_source(pictures, labels), how.n_batches * how.batch_size
     runs = {}
     for depth, net in nets.items():
         runs[depth, False] = partial(Steps(net, whole).train, batches), trained
-        if depth == 0 and not cost.accelerators():  # there Keras' kernels may be other than deterministic
+        if depth == 0 and not cost.accelerators():  # there XLA has no deterministic gradient of max-pooling
             runs[KERAS, depth] = partial(_train_on_batch, net, pictures, labels, batches), trained
         if parts[depth]:
             prefix, tail = parts[depth]
@@ -218,7 +216,7 @@ def _reference(times):
     return min(found, key=np.median) if found else np.nan
 
 
-def _row(depth, cached, nets, parts, times, memory, reference):
+def _row(depth, cached, nets, parts, times, memory):
     net, taken, medians = nets[depth], times[depth, cached], {name: np.median(t) for name, t in times.items()}
     arithmetic = cost_of(parts[depth][1] if cached else net)
     epoch = INTERVALS / 1e3 * medians[depth, cached]
@@ -227,7 +225,7 @@ def _row(depth, cached, nets, parts, times, memory, reference):
         "depth": depth, "cached": cached, **cost_of(net),
         **{name: arithmetic[name] for name in ("forward_flops", "backward_flops")},
         "milliseconds_per_interval": medians[depth, cached], "fastest": taken.min(), "slowest": taken.max(),
-        "share_of_unfrozen": np.median(taken / reference),
+        "share_of_unfrozen": np.median(taken / _reference(times)),
         "keras_milliseconds_per_interval": np.nan if cached else medians.get((KERAS, depth), np.nan),
         "feature_milliseconds_per_interval": once,
         "feature_bytes_per_interval": 4 * math.prod(parts[depth][1].input_shape[1:]) if cached else 0,
@@ -283,8 +281,7 @@ def cached_shares(table):
 
 def write_costs(folder, table):
     """Write a table of `measure_costs` as cost.csv, and where it was measured as machine.json, each in one rename."""
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    (folder := Path(folder)).mkdir(parents=True, exist_ok=True)
     texts = {"machine.json": json.dumps(table.attrs, indent=1) + "\n",
              "cost.csv": table.to_csv(index=False, float_format="%.6g")}  # fmt: skip
     for name, text in texts.items():  # the table last: where it is, the other is

@@ -46,8 +46,8 @@ def _counts(model):
 def depth_costs():
     """What freezing leaves to be trained and computed, by arithmetic alone: DataFrame, one row per depth.
 
-    Columns: ``depth``, ``trainable parameters``, ``forward`` and ``backward`` operations of one image (a multiply-add is
-    two), and ``of a whole step``: both as a share of what they are with nothing frozen.
+    Columns: ``depth``, ``trainable parameters``, ``forward`` and ``backward`` operations of one image (a multiply-add
+    is two), and ``of a whole step``: both as a share of what they are with nothing frozen.
     """
     model, rows = alexnet(n_outputs=2), []
     for depth in range(len(learnable_layers(model))):

@@ -4,7 +4,7 @@ Every number is computed from committed predictions. A sentence whose runs are m
 """
 
 from ecgrepro.evaluation.comparison import paired_difference
-from ecgrepro.studies import arm_tables, comparisons, designs, pretrain_size_tables
+from ecgrepro.studies import arm_tables, comparisons, designs, freezing_page, pretrain_size_tables
 from ecgrepro.studies import spectrogram2d_page as nets
 from ecgrepro.studies.evidence import RESAMPLING
 from ecgrepro.studies.figures import Html, called
@@ -15,6 +15,11 @@ NOT_KNOWN = (
     "Not known: Icentia11k and the published width, of which neither was at hand; "
     "the pilot tests the direction of a claim, not its size."
 )
+FREEZING_NOT_KNOWN = (
+    "Not known: AlexNet from ImageNet, whose weights were not at hand, and the paper's private recordings; "
+    "the pilot tells how depths compare on other ones."
+)
+WORDS = {"equal": "equal within the margin", "different": "different", "open": "undecided"}
 #: A difference that matters, in macro F1: the margin of the ledger's gains.
 MARGIN = 0.02
 TASKS = ("beat_512", "beat_4096", "rhythm", "heart_rate", "future")
@@ -69,6 +74,19 @@ def pretrain_size(scale="pilot", labels=0.1):
     return _paragraph(text, state)
 
 
+def freezing(scale="pilot"):
+    """Word what freezing all but the head does to balanced accuracy. Returns `Html`."""
+    found, state = designs.finished("freezing", scale)
+    text = [
+        f"{row['start']}, {row['depth']} layers frozen: <b>{_signed(row['difference'])}</b> "
+        f"({_number(row['low'])} to {_number(row['high'])}, {WORDS[row['they are']]})."
+        for row in freezing_page.deepest(found)
+    ]
+    if text:
+        text.insert(0, "balanced accuracy on CinC 2017 minus that of training everything, 90 % intervals.")
+    return _paragraph(text, state, FREEZING_NOT_KNOWN)
+
+
 def switches(effects):
     """Word which switches matter, from `ecgrepro.studies.switches.switch_effects`. Returns `Html`."""
     beyond = [one for one in effects if one["low"] > MARGIN or one["high"] < -MARGIN]
@@ -120,8 +138,8 @@ def _number(value):
     return f"{value:.3f}".replace("-", "−")
 
 
-def _paragraph(text, state):
+def _paragraph(text, state, not_known=NOT_KNOWN):
     done, listed = state.finished.sum(), state.seeds.sum()
     state = "Found" if done == listed else f"So far ({done} of {listed} fine-tuning runs of the pilot)"
     text = text or ["no run on real recordings is committed, so the question of this page is open."]
-    return Html(f'<p class="opening"><b>{state}:</b> {" ".join(text)} {NOT_KNOWN}</p>')
+    return Html(f'<p class="opening"><b>{state}:</b> {" ".join(text)} {not_known}</p>')

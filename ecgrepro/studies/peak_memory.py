@@ -40,10 +40,11 @@ def _without_lines(say, function, *given):
 
 
 def memory_of(run):
-    """MB that a call takes at its highest beyond what is in use before it: the accelerator's, else resident memory.
+    """MB (of 2^20 bytes) that a call takes at its highest beyond what is in use before it.
 
-    Where the highest so far cannot be set back (JAX on an accelerator, macOS), an earlier peak is counted if it was
-    higher.
+    Of an accelerator by the backend's own count, else resident memory. The process' record of its highest so far is
+    lost on Linux and on TensorFlow's accelerators. JAX cannot set its own back: an earlier peak is counted if it was
+    higher. Where the system tells no present memory (macOS), only what goes beyond an earlier peak is counted.
     """
     gc.collect()
     if not cost.accelerators():

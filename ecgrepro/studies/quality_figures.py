@@ -20,7 +20,8 @@ RHYTHMS = {"N": ("#0072B2", "normal"), "A": ("#D55E00", "AF"), "O": ("#009E73", 
 LEVELS = {CONSTANT: "#222222", INDICES: "#CC79A7"}
 #: What a depth can cost, with the words of its axis.
 COSTS = {"milliseconds_per_interval": "milliseconds per training interval",
-         "trainable_parameters": "trainable parameters", "peak_memory": "peak memory (MB)"}  # fmt: skip
+         "epoch_seconds": "seconds per epoch", "trainable_parameters": "trainable parameters",
+         **dict.fromkeys(("peak_memory_MB", "peak_memory"), "peak memory (MB)")}  # fmt: skip
 LAYERS = "layers frozen"
 LOW = "share called low quality"
 _ONE_DIMENSIONAL = "resnet1d_"
@@ -103,7 +104,7 @@ def draw_pareto(
     scores : DataFrame
         See `quality_tables.depth_table`.
     costs : DataFrame
-        Columns ``depth``, ``cached`` (bool) and those of `COSTS`; memory in MB.
+        Columns ``depth``, ``cached`` (bool) and one or more of `COSTS`; memory in MB.
     x : str
         Column of `COSTS`.
     start : str, optional
@@ -193,7 +194,14 @@ def _draw_grid(ax, part, p, level):
     for row in part.to_dict("records"):
         first, second = depths.index(row["first"]), depths.index(row["second"])
         grid[second, first] = -100 * row["difference"]  # the deeper one is the row
-        ax.text(first, second, f"{grid[second, first]:+.1f}", ha="center", va="center", fontsize="small")
+        ax.text(
+            first,
+            second,
+            f"{round(grid[second, first], 1) + 0:+.1f}",
+            ha="center",
+            va="center",
+            fontsize="small",
+        )
         weight = "bold" if row[p] < level else "normal"
         ax.text(second, first, _short(row[p]), ha="center", va="center", fontsize="x-small", weight=weight)
     reach = max(np.nanmax(np.abs(grid)), 1.0)
@@ -230,7 +238,7 @@ def draw_answers(table, *, synthetic=False):
         ax.set_xticks(sorted(set(part.depth.astype(int))))
     axes[0][0].set_ylabel(LOW)
     _title_if_empty(axes[0][0], table)
-    _legend(made, axes[0])
+    _legend(made, axes[0], columns=len(RHYTHMS))
     return made
 
 
@@ -243,7 +251,7 @@ def _colour(start):
     return COLOURS.get(start, "#009E73")
 
 
-def _legend(made, axes):
+def _legend(made, axes, columns=3):
     """One key of all panels, below them."""
     named = {}
     for ax in axes:

@@ -3,77 +3,57 @@
 Functions take results as `ecgrepro.training.store.read_result` gives them and use what is there: arms are those of a
 start and a depth, such as ``beat_5``, and a table is empty where it has none. Everything is of the test part.
 
-Intervals of one recording are drawn together, and so are exact copies of a recording. All metrics of an arm are
-scored on the same resamples, at 95 % unless said otherwise: the estimates and limits are those of
-`ecgrepro.evaluation.comparison`, `ranking_comparison` and `trend`, but half a million answers are sorted and counted
-once and not once for each metric. For that, all seeds of an arm must have answered the same intervals.
+Limits are at 95 % unless said otherwise; how answers are counted and drawn is told in `quality_answers`.
 """
 
 import math
 import re
-from collections import namedtuple
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
-from ecgrepro.corpora.cinc2017 import CLASSES, DUPLICATES
+from ecgrepro.corpora.cinc2017 import CLASSES
 from ecgrepro.errors import InputError
-from ecgrepro.evaluation.arms import arm_replicates
 from ecgrepro.evaluation.comparison import Equivalence
 from ecgrepro.evaluation.constant_answer import constant_answer
-from ecgrepro.evaluation.intervals import percentile_limits
 from ecgrepro.evaluation.metrics import METRICS as ALL_METRICS
 from ecgrepro.evaluation.pairwise_mcnemar import pairwise_mcnemar
 from ecgrepro.evaluation.predictions import combine_predictions
-from ecgrepro.evaluation.quality import LOW, low_quality_scores, recordings
-from ecgrepro.evaluation.ranking import RANKINGS, RankedRecords
+from ecgrepro.evaluation.quality import LOW, recordings
+from ecgrepro.evaluation.ranking import RANKINGS
 from ecgrepro.evaluation.seed_tests import equivalence_test
 from ecgrepro.evaluation.threshold import threshold_for, with_thresholds
 from ecgrepro.evaluation.trend import trend_of_values
-from ecgrepro.evaluation.two_level import SeededRecords
 from ecgrepro.studies.arm_tables import tuned
-from ecgrepro.studies.evidence import RESAMPLING
+from ecgrepro.studies.quality_answers import (
+    METRICS,
+    clusters_of,
+    confusion_estimates,
+    count_answers,
+    differences,
+    estimates,
+    observed_scores,
+    paired_answers,
+    parts_tested,
+    read_answers,
+    seed_sequences,
+    shared_seeds,
+)
 
 #: What an arm starts from, in reading order, and how it is called.
 STARTS = {"imagenet": "AlexNet, ImageNet", "beat": "AlexNet, beats", "random": "AlexNet, random start",
           "resnet1d_beat": "1-D ResNet-18, beats", "resnet1d_random": "1-D ResNet-18, random start"}  # fmt: skip
 #: Rows of `depth_table` that are no net's.
 CONSTANT, INDICES = "constant answer, all high", "signal-quality indices"
-#: Metrics of the page; the first decides, the second is the published one.
-METRICS = ("balanced_accuracy", "accuracy", "sensitivity", "specificity", "matthews_correlation")
 DECIDING = METRICS[:2]
 MARGIN = 0.02
-N_RESAMPLES = 2000
-#: Resamples of ranks that are weighed at once.
-_CHUNK = 32
+#: Resamples where the ledger draws as many, and where no claim rests on a table.
+N_RESAMPLES, N_FEWER = 2000, 1000
 _SCORE = ["metric", "estimate", "low", "high", "seeds", "records"]
 _COSTS = ["trainable_parameters", "epochs", "cached_features", "feature_seconds", "seconds"]
 _TESTED = ["n_answers", "first_only", "second_only", "n_clusters", "n_unequal", "p_continuity", "p_continuity_holm",
            "p_continuity_bonferroni", "p_clustered", "p_clustered_holm", "p_clustered_bonferroni"]  # fmt: skip
-_Difference = namedtuple("_Difference", "metric first second estimate low high records")
-
-
-@dataclass(frozen=True, eq=False)
-class _Answers:
-    """What the nets of an arm answer on the same test intervals.
-
-    Attributes
-    ----------
-    seeds : int64 array, (n_seeds,)
-    ids, labels : arrays, (n_records,)
-        Of the intervals.
-    units : integer array, (n_records,)
-        From 0: what each interval is drawn with.
-    scores : float64 array, (n_seeds, n_records)
-        Above 0 for the answer "low quality", see `low_quality_scores`.
-    """
-
-    seeds: np.ndarray
-    ids: np.ndarray
-    labels: np.ndarray
-    units: np.ndarray
-    scores: np.ndarray
 
 
 def by_depth(found, starts=tuple(STARTS)):
@@ -114,18 +94,18 @@ def depth_table(found, baselines=None, *, starts=tuple(STARTS), n_resamples=N_RE
     InputError
         Where the seeds of an arm have not answered the same intervals, or intervals have other labels.
     """
-    arms = [(start, depth, _answers(_tables(runs))) for start, depth, runs in _arms(found, starts)]
+    arms = [(start, depth, read_answers(parts_tested(runs))) for start, depth, runs in _arms(found, starts)]
     tested = [runs[0]["predictions"] for _, _, runs in _arms(found, starts)]
     tested += [] if baselines is None else [baselines]
     for table in tested[:1]:
         one_seed = table[table["seed"] == table["seed"].iat[0]]
-        arms.append((CONSTANT, None, _answers([constant_answer(one_seed)])))
+        arms.append((CONSTANT, None, read_answers([constant_answer(one_seed)])))
     if baselines is not None:
-        arms.append((INDICES, None, _answers([baselines])))
+        arms.append((INDICES, None, read_answers([baselines])))
     rows = [
         {"start": start, "depth": depth} | row
         for start, depth, answers in arms
-        for row in _estimates(answers, n_resamples)
+        for row in estimates(answers, n_resamples)
     ]
     return _frame(rows, ["start", "depth", *_SCORE])
 
@@ -147,7 +127,7 @@ def run_table(found, starts=tuple(STARTS)):
     """One row per run: its start, depth and seed, the metrics of `METRICS`, and what it cost. DataFrame."""
     rows = []
     for start, depth, runs in _arms(found, starts):
-        scores = _observed(_counts([_answers(_tables(runs))]), METRICS)[:, 0]
+        scores = observed_scores(count_answers([read_answers(parts_tested(runs))]), METRICS)[:, 0]
         for result, row in zip(runs, scores, strict=True):
             cost = {name: result["run"].get(name) for name in _COSTS}
             own = {"start": start, "depth": depth, "seed": result["trial"]["seed"]}
@@ -165,8 +145,8 @@ def equality_table(found, *, starts=tuple(STARTS), margin=MARGIN, metrics=DECIDI
     rows = []
     for start, depths in by_depth(found, starts).items():
         for depth in [depth for depth in depths if depth and 0 in depths]:
-            arms = _paired([depths[depth], depths[0]])
-            for made in _differences(arms, metrics, n_resamples, level=0.90) if arms else ():
+            arms = paired_answers([depths[depth], depths[0]])
+            for made in differences(arms, metrics, n_resamples, level=0.90) if arms else ():
                 rows.append({"start": start, "depth": depth} | _equality(made, margin))
     return _frame(rows, ["start", "depth", "metric", "difference", "low", "high", "margin", "they are", "tost_p",
                          "smallest_margin", "seeds", "records"])  # fmt: skip
@@ -182,11 +162,11 @@ def trend_table(found, *, starts=tuple(STARTS), metrics=DECIDING):
     """
     rows = []
     for start, depths in by_depth(found, starts).items():
-        arms, x = _paired(list(depths.values())), np.array(list(depths), float)
+        arms, x = paired_answers(list(depths.values())), np.array(list(depths), float)
         if len(x) < 2 or not arms or len(arms[0].seeds) < 2:
             continue
         for metric, scores in zip(
-            metrics, np.moveaxis(_observed(_counts(arms), metrics), -1, 0), strict=True
+            metrics, np.moveaxis(observed_scores(count_answers(arms), metrics), -1, 0), strict=True
         ):
             if np.ptp(scores, axis=1).any():
                 rows.append({"start": start, "metric": metric} | _trend(scores, x, metric, arms[0].seeds))
@@ -204,11 +184,11 @@ def mcnemar_table(found, *, starts=tuple(STARTS), unit="pooled"):
     """
     made = []
     for start, depths in by_depth(found, starts).items():
-        seeds = _shared_seeds(list(depths.values()))
+        seeds = shared_seeds(list(depths.values()))
         if len(depths) < 2 or not seeds:
             continue
-        tables = {depth: combine_predictions(_tables(runs, seeds)) for depth, runs in depths.items()}
-        clusters = _clusters(next(iter(tables.values()))["record_id"])
+        tables = {depth: combine_predictions(parts_tested(runs, seeds)) for depth, runs in depths.items()}
+        clusters = clusters_of(next(iter(tables.values()))["record_id"])
         tested = pairwise_mcnemar(tables, unit=unit, clusters=clusters)
         difference = (tested.first_only - tested.second_only) / tested.n_answers
         made.append(tested.assign(start=start, difference=difference))
@@ -223,7 +203,7 @@ def significant_pairs(tests, level=0.05):
     return flags.groupby(["start", "seed"], sort=False, as_index=False)[["pairs", *p_values]].sum()
 
 
-def rhythm_table(found, rhythms, *, starts=tuple(STARTS), n_resamples=N_RESAMPLES):
+def rhythm_table(found, rhythms, *, starts=tuple(STARTS), n_resamples=N_FEWER):
     """Share of intervals that an arm calls low quality, by rhythm: DataFrame with ``share``, its interval, and counts.
 
     Parameters
@@ -240,7 +220,7 @@ def rhythm_table(found, rhythms, *, starts=tuple(STARTS), n_resamples=N_RESAMPLE
     """
     rows = []
     for start, depth, runs in _arms(found, starts):
-        answers = _answers(_tables(runs))
+        answers = read_answers(parts_tested(runs))
         of_interval = _rhythms(answers.ids, rhythms)
         for rhythm in [name for name in CLASSES if (of_interval == name).any()]:
             made = _called_low(answers, of_interval == rhythm, n_resamples)
@@ -248,7 +228,7 @@ def rhythm_table(found, rhythms, *, starts=tuple(STARTS), n_resamples=N_RESAMPLE
     return _frame(rows, ["start", "depth", "rhythm", "share", "low", "high", "seeds", "records"])
 
 
-def threshold_table(found, *, starts=tuple(STARTS), n_resamples=N_RESAMPLES):
+def threshold_table(found, *, starts=tuple(STARTS), n_resamples=N_FEWER):
     """Balanced accuracy of the nets' own answers, and by thresholds chosen on the validation part: DataFrame.
 
     ``threshold`` is the mean over seeds, as a difference of logits: 0 is the net's own. ``own`` and ``chosen`` are
@@ -259,8 +239,8 @@ def threshold_table(found, *, starts=tuple(STARTS), n_resamples=N_RESAMPLES):
         tables = [run["predictions"] for run in runs]
         thresholds = [threshold_for(table) for table in tables]
         moved = [with_thresholds(*pair) for pair in zip(tables, thresholds, strict=True)]
-        own = _answers(tables)
-        (made,) = _differences([_answers(moved, own), own], DECIDING[:1], n_resamples, level=0.95)
+        own = read_answers(tables)
+        (made,) = differences([read_answers(moved, own), own], DECIDING[:1], n_resamples, level=0.95)
         rows.append({"start": start, "depth": depth, "own": made.second.mean(), "chosen": made.first.mean(),
                      "gain": made.estimate, "low": made.low, "high": made.high,
                      "threshold": np.mean([value for each in thresholds for value in each.values()]),
@@ -268,6 +248,24 @@ def threshold_table(found, *, starts=tuple(STARTS), n_resamples=N_RESAMPLES):
     return _frame(
         rows, ["start", "depth", "own", "chosen", "gain", "low", "high", "threshold", "seeds", "records"]
     )
+
+
+def choice_table(found, reference, *, prefix="grid_", n_resamples=N_FEWER):
+    """Compare arms that make another choice with the one that all others make: DataFrame, one row per arm.
+
+    ``difference`` is balanced accuracy of the arm minus that of the arm `reference`, over the seeds that both have.
+    """
+    runs, rows = {}, []
+    for result in sorted(tuned(found), key=lambda one: one["trial"]["seed"]):
+        runs.setdefault(result["trial"]["arm"], []).append(result)
+    for arm in [arm for arm in runs if arm.startswith(prefix) and reference in runs]:
+        both = shared_seeds([runs[arm], runs[reference]])
+        arms = paired_answers([runs[arm], runs[reference]])
+        for made in differences(arms, DECIDING[:1], n_resamples, level=0.95) if arms else ():
+            words = arm.removeprefix(prefix).replace("_", ", ")
+            rows.append({"choice": words, "difference": made.estimate, "low": made.low, "high": made.high,
+                         "seeds": len(both), "records": made.records})  # fmt: skip
+    return _frame(rows, ["choice", "difference", "low", "high", "seeds", "records"])
 
 
 def _equality(made, margin):
@@ -282,7 +280,7 @@ def _equality(made, margin):
 def _trend(scores, x, metric, seeds):
     """Fields of a trend of scores (n_seeds, n_depths); draws orders as `ecgrepro.evaluation.trend.trend` does."""
     made, whole = (
-        trend_of_values(scores, x, metric=metric, seeds=seeds, permute=permute, seed=_seed_sequences(3)[0])
+        trend_of_values(scores, x, metric=metric, seeds=seeds, permute=permute, seed=seed_sequences(3)[0])
         for permute in ("within seeds", "whole arms")
     )
     return {"from": int(x[0]), "to": int(x[-1]), "depths": len(x), "change": made.estimate, "low": made.low,
@@ -307,11 +305,8 @@ def _called_low(answers, chosen, n_resamples):
         answers, ids=answers.ids[chosen], labels=np.full(np.count_nonzero(chosen), LOW),
         units=np.unique(answers.units[chosen], return_inverse=True)[1], scores=answers.scores[:, chosen],
     )  # fmt: skip
-    (row,) = _confusion_estimates(part, ["specificity"], n_resamples)
+    (row,) = confusion_estimates(part, ["specificity"], n_resamples)
     return {"share": row["estimate"]} | {name: row[name] for name in ("low", "high", "seeds", "records")}
-
-
-# From results to answers and counts
 
 
 def _arms(found, starts):
@@ -319,162 +314,6 @@ def _arms(found, starts):
     for start, depths in by_depth(found, starts).items():
         for depth, runs in depths.items():
             yield start, depth, runs
-
-
-def _shared_seeds(arms):
-    """Seeds that all arms, lists of runs, have."""
-    return set.intersection(*({run["trial"]["seed"] for run in runs} for runs in arms))
-
-
-def _tables(runs, seeds=None):
-    """Test predictions of runs, or of those with some seeds."""
-    tables = [run["predictions"] for run in runs if seeds is None or run["trial"]["seed"] in seeds]
-    return [table[table["part"] == "test"] for table in tables]
-
-
-def _paired(arms):
-    """Answers of several arms, lists of runs, of the seeds that all have; empty where they have none in common."""
-    made, seeds = [], _shared_seeds(arms)
-    for runs in arms if seeds else ():
-        made.append(_answers(_tables(runs, seeds), made[0] if made else None))
-    return made
-
-
-def _clusters(ids):
-    """Interval to the recording that it is drawn with, the first of its exact copies."""
-    return {interval: DUPLICATES.get(recording, recording) for interval, recording in recordings(ids).items()}
-
-
-def _answers(tables, like=None):
-    """Read the test part of prediction tables; intervals in the order of other answers, else of the first seed."""
-    parts = [part for table in tables for _, part in table[table["part"] == "test"].groupby("seed")]
-    ids = parts[0]["record_id"].to_numpy() if like is None else like.ids
-    parts = [_in_order(part, ids) for part in parts]
-    labels = parts[0]["label"].to_numpy() if like is None else like.labels
-    if any((part["label"].to_numpy() != labels).any() for part in parts):
-        _refuse("intervals with other labels")
-    units = np.unique(list(_clusters(ids).values()), return_inverse=True)[1] if like is None else like.units
-    seeds = np.array([part["seed"].iat[0] for part in parts])
-    return _Answers(seeds, ids, labels, units, np.stack([low_quality_scores(part) for part in parts]))
-
-
-def _in_order(part, ids):
-    if np.array_equal(part["record_id"].to_numpy(), ids):
-        return part
-    places = pd.Index(part["record_id"]).get_indexer(ids)
-    if len(part) != len(ids) or (places < 0).any():
-        _refuse(f"{len(part)} and {len(ids)} intervals, of which {np.count_nonzero(places >= 0)} are in both")
-    return part.iloc[places]
-
-
-def _refuse(got):
-    fix = "Compare runs that were tested on one corpus with one revision of its labels."
-    raise InputError("predictions", "the same test intervals and labels in every run", got, fix)
-
-
-def _counts(arms):
-    """Count the confusions of arms that answer the same intervals with the same seeds: `SeededRecords`.
-
-    All seeds share all intervals, so the design is crossed; with a single seed that is the same as nested.
-    """
-    first = arms[0]
-    size = 4 * (int(first.units.max()) + 1)
-    places = 4 * first.units + 2 * first.labels.astype(np.int64)
-    counted = [
-        np.bincount(places + (arm.scores[place] > 0), minlength=size).reshape(-1, 4)
-        for place in range(len(first.seeds))
-        for arm in arms
-    ]
-    block = np.concatenate(counted, axis=1)
-    matrices = block.sum(axis=0).reshape(len(first.seeds), len(arms), 2, 2)
-    return SeededRecords(first.seeds, matrices, (block,), True, len(first.ids))
-
-
-# Estimates: every resample is scored by all metrics
-
-
-def _seed_sequences(n):
-    """The first of the streams that the evaluation room draws from the one seed of all intervals."""
-    return np.random.SeedSequence(RESAMPLING["seed"]).spawn(n)
-
-
-def _observed(records, metrics):
-    """Scores float64 (n_seeds, n_arms, n_metrics)."""
-    return np.stack([ALL_METRICS[name](records.matrices) for name in metrics], axis=-1)
-
-
-def _resampled(records, metrics, n_resamples):
-    """Bootstrap replicates of the means over seeds, float64 (n_resamples, n_arms, n_metrics)."""
-
-    def score(matrices):
-        scores = np.stack([ALL_METRICS[name](matrices) for name in metrics], axis=-1)
-        return scores.reshape(*matrices.shape[:2], -1)  # metrics of arms, as if each were an arm
-
-    rng = np.random.default_rng(_seed_sequences(1)[0])
-    means = arm_replicates(records, score, n_resamples, rng)
-    return means.reshape(n_resamples, -1, len(metrics))
-
-
-def _differences(arms, metrics, n_resamples, level):
-    """Compare two arms: list of `_Difference` by metric, with the scores of each arm by seed."""
-    records = _counts(arms)
-    scores, means = _observed(records, metrics), _resampled(records, metrics, n_resamples)
-    made = []
-    for place, metric in enumerate(metrics):
-        first, second = scores[..., place].T
-        limits = percentile_limits(means[:, 0, place] - means[:, 1, place], level)
-        made.append(_Difference(metric, first, second, (first - second).mean(), *limits, len(arms[0].ids)))
-    return made
-
-
-def _estimates(answers, n_resamples):
-    """Rows of every metric; without areas where a class is missing, so that nothing can be ranked."""
-    ranked = _area_estimates(answers, n_resamples) if len(np.unique(answers.labels)) == 2 else []
-    return _confusion_estimates(answers, METRICS, n_resamples) + ranked
-
-
-def _confusion_estimates(answers, metrics, n_resamples):
-    records = _counts([answers])
-    means = _resampled(records, metrics, n_resamples)[:, 0]
-    return _rows(metrics, _observed(records, metrics)[:, 0], means, answers)
-
-
-def _area_estimates(answers, n_resamples):
-    """ROC area and average precision; the resamples are those of `ranking_comparison.ranking_estimate`."""
-    seeds_rng, records_rng = map(np.random.default_rng, _seed_sequences(2))
-    n_seeds, n_units = len(answers.seeds), int(answers.units.max()) + 1
-    nets = [RankedRecords(scores, answers.labels, answers.units, n_units) for scores in answers.scores]
-    draws = seeds_rng.integers(n_seeds, size=(n_resamples, n_seeds))
-    chunks = [
-        _areas(nets, _weights(n_units, min(_CHUNK, n_resamples - start), records_rng))
-        for start in range(0, n_resamples, _CHUNK)
-    ]
-    means = np.take_along_axis(np.concatenate(chunks), draws[..., None], 1).mean(axis=1)
-    return _rows(RANKINGS, _areas(nets, np.ones((n_units, 1), np.float32))[0], means, answers)
-
-
-def _areas(nets, weights):
-    """Areas float64 (n_resamples, n_seeds, n_rankings) under weights (n_units, n_resamples)."""
-    counted = [net.weigh(weights) for net in nets]
-    areas = [[ranking.function(*counts) for ranking in RANKINGS.values()] for counts in counted]
-    return np.moveaxis(np.array(areas), -1, 0)
-
-
-def _weights(n_units, size, rng):
-    """How often each unit is in each of `size` resamples, float32 (n_units, size)."""
-    drawn = rng.integers(n_units, size=(size, n_units)) + n_units * np.arange(size)[:, None]
-    copies = np.bincount(drawn.ravel(), minlength=size * n_units).reshape(size, n_units)
-    return np.ascontiguousarray(copies.T, np.float32)
-
-
-def _rows(names, scores, means, answers):
-    """Rows of scores (n_seeds, n_metrics) with limits from replicates of their means (n_resamples, n_metrics)."""
-    size = {"seeds": len(answers.seeds), "records": len(answers.ids)}
-    rows = []
-    for name, own, drawn in zip(names, scores.T, means.T, strict=True):
-        low, high = percentile_limits(drawn[np.isfinite(drawn)], 0.95)  # without a class there is no area
-        rows.append({"metric": name, "estimate": own.mean(), "low": low, "high": high} | size)
-    return rows
 
 
 def _frame(rows, columns):

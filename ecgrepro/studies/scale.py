@@ -261,7 +261,9 @@ def _check_folds(scale):
     for arm in scale.arms.values() if scale.rotate_folds else ():
         folds, seeds = getattr(arm.fine_tuning or scale.fine_tuning, "folds", None), seeds_of(scale, arm)
         if folds is None:
-            raise SettingsError("parameter rotate_folds", "False: all of CinC 2017 is tested", "True", "Drop it.")
+            raise SettingsError(
+                "parameter rotate_folds", "False: all of CinC 2017 is tested", "True", "Drop it."
+            )
         if folds < 2:
             raise SettingsError("parameter folds", "two or more", repr(folds), "Published: 5.")
         tested = len({seed % folds for seed in seeds})

@@ -1,0 +1,38 @@
+"""What the `freezing` page says in words, and the labels of the recordings that it sorts answers by."""
+
+import pandas as pd
+
+from ecgrepro.corpora.cinc2017 import CLASSES
+from ecgrepro.studies import designs
+from ecgrepro.studies.quality_tables import STARTS, by_depth, equality_table
+from ecgrepro.studies.resnet1d import STUDY as RHYTHMS_FROM
+
+
+def rhythms(scale):
+    """Read the label of every recording from the committed tests of `resnet1d`: Series of str by record, or None.
+
+    Those runs tested each recording once for the rhythm that it is labelled with; the recordings themselves need not be
+    at hand.
+    """
+    tables = [
+        result["predictions"].query("part == 'test'")[["record_id", "label"]]
+        for result in designs.results(RHYTHMS_FROM, scale)
+        if result["trial"]["stage"] == "fine-tuning" and result["run"]["label_revision"] == "v3"
+    ]
+    if not tables:
+        return None
+    labels = pd.concat(tables).drop_duplicates("record_id").set_index("record_id").label
+    return labels.map(dict(enumerate(CLASSES)))
+
+
+def deepest(found, metric="balanced_accuracy"):
+    """Compare the deepest freezing of each start of AlexNet with none: list of dict.
+
+    Each is a row of `quality_tables.equality_table`, with the start in words.
+    """
+    chosen = []
+    for depths in by_depth(found).values():
+        if len(depths) > 1 and 0 in depths:
+            chosen += [run for depth in (0, max(depths)) for run in depths[depth]]
+    rows = equality_table(chosen, metrics=(metric,)).to_dict("records")
+    return [row | {"start": STARTS[row["start"]]} for row in rows]
