@@ -115,10 +115,11 @@ def domain_arms(start, recipe, transform, depths=(0, 7), **common):
 
 def grid_arms(start, recipe, transform, depth=0, **common):
     """What the paper leaves open, all combinations but the one that every other arm has."""
-    made, settings = {}, dict(transform.settings)
+    made, plain = {}, {"colour": "jet", "magnitude": "linear"}
     for optimiser, colour, magnitude in product((Adam(1e-4), Momentum()), ("jet", "grey"), ("linear", "log")):
         name = f"grid_{type(optimiser).__name__.lower()}_{colour}_{magnitude}"
-        shown = scalogram(**settings | {"colour": colour, "magnitude": magnitude})
+        chosen = {"colour": colour, "magnitude": magnitude}.items() - plain.items()
+        shown = scalogram(**dict(transform.settings) | dict(chosen))
         made[name] = _arm(start, depth, shown, fine_tuning=replace(recipe, optimiser=optimiser), **common)
     del made["grid_adam_jet_linear"]
     return {name: replace(arm, stands_for=(), budget="") for name, arm in made.items()}

@@ -14,7 +14,9 @@ from ecgrepro.training.store import TrialStore
 RECORDS = 60
 WORKSPACE = SimpleNamespace(
     fingerprints=lambda *names: tuple((name, f"fingerprint of {name}") for name in names),
-    published_start=lambda name: f"class_report:{name}:{'0' * 64}",
+    published_start=lambda name: {"imagenet": f"imagenet:{'0' * 40}"}.get(
+        name, f"class_report:{name}:{'0' * 64}"
+    ),
 )
 
 

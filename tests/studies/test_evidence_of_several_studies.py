@@ -118,7 +118,11 @@ def test_every_claims_command_runs_each_study_that_has_one_of_its_arms(leave):
         claim = CLAIMS[row["id"]]
         arms = claim.comparison.get("arms") or [claim.comparison.get("arm")]
         places = [designs.find_arm(claim.study, "paper", arm, claim.requires.get("budget")) for arm in arms]
-        if claim.command is None and places != [None] and row["metric"] not in set(RUN_METRICS) - set(evidence.EPOCHS):
+        if (
+            claim.command is None
+            and places != [None]
+            and row["metric"] not in set(RUN_METRICS) - set(evidence.EPOCHS)
+        ):
             named = {f"ecgrepro run {study} --scale paper" for study, _ in places}
             assert set(row["command"].split(" && ")) == named, claim.id
 

@@ -1,0 +1,143 @@
+"""The trials of `freezing`: arms that differ in what they are named after, and in nothing else."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from ecgrepro.claims import ledger
+from ecgrepro.errors import SettingsError
+from ecgrepro.frames.transforms import make_transform
+from ecgrepro.models.catalogue import build
+from ecgrepro.studies import designs
+from ecgrepro.studies import freezing as study
+from ecgrepro.studies.freezing import DEPTHS, SCALES, STAGES
+from ecgrepro.studies.scale import configure
+from ecgrepro.training.freezing import learnable_layers, resolve
+from tests.studies import fabricated
+
+TRIALS = {name: study.trials(scale, fabricated.WORKSPACE) for name, scale in SCALES.items()}
+#: Fields of a description that name a trial and change nothing of it.
+NAMED = {"arm", "initialisation"}
+
+
+def described(arm, scale="pilot"):
+    """The first trial of an arm by dotted names."""
+    chosen = [t for t in TRIALS[scale] if (t.arm, t.stage, t.seed) == (arm, "fine-tuning", 0)]
+    return dict(_flat(chosen[0].to_dict()))
+
+
+def _flat(value, name=""):
+    if not isinstance(value, dict):
+        yield name, value
+        return
+    for key, part in value.items():
+        yield from _flat(part, f"{name}.{key}".lstrip("."))
+
+
+def differing(first, second, scale="pilot"):
+    """Names of what the trials of two arms do not share."""
+    first, second = (described(arm, scale) for arm in (first, second))
+    return {name for name in {*first, *second} if first.get(name) != second.get(name)} - NAMED
+
+
+@pytest.mark.parametrize("name", SCALES)
+def test_trials_are_all_different_and_can_be_run(name):
+    assert len({trial.key for trial in TRIALS[name]}) == len(TRIALS[name])
+    for trial in TRIALS[name]:
+        trial.check()
+
+
+@pytest.mark.parametrize("name", SCALES)
+def test_a_pretraining_is_of_the_net_that_starts_from_it(name):
+    for arm in SCALES[name].arms.values():
+        if arm.source and arm.model == "alexnet":
+            source = SCALES[name].pretrainings[arm.source]
+            assert (source.model, source.transform) == (arm.model, arm.transform)
+
+
+@pytest.mark.parametrize("start", ["random", "beat"])
+def test_depths_differ_in_the_layers_frozen_alone(start):
+    for depth in DEPTHS[1:]:
+        assert differing(f"{start}_0", f"{start}_{depth}") == {"freeze_depth"}
+        assert described(f"{start}_{depth}")["freeze_depth"] == depth
+
+
+def test_starts_differ_in_the_start_alone():
+    for depth in DEPTHS:
+        assert differing(f"random_{depth}", f"beat_{depth}") == set()
+        assert described(f"random_{depth}")["initialisation"] != described(f"beat_{depth}")["initialisation"]
+
+
+@pytest.mark.parametrize(
+    ("arm", "names"),
+    [
+        ("wide_0", {"corpora"}),
+        ("band_0", {"recipe.input.interval.band"}),
+        ("clean_0", {"recipe.input.high_snr_db"}),
+    ],
+)
+def test_other_training_sets_differ_in_what_they_are_named_after(arm, names):
+    assert differing("beat_0", arm) == names
+
+
+def test_choices_that_the_paper_leaves_open_are_turned_in_all_combinations_but_our_own():
+    grid = [name for name in SCALES["pilot"].arms if name.startswith("grid_")]
+    assert len(grid) == 2 * 2 * 2 - 1
+    shown = {"transform.settings"}
+    assert differing("random_0", "grid_adam_jet_log") == shown
+    assert differing("random_0", "grid_adam_grey_linear") == shown
+    beside = differing("random_0", "grid_momentum_jet_linear")
+    assert all(name.startswith("recipe.optimiser.") for name in beside)
+    assert "recipe.optimiser.momentum" in beside
+
+
+def test_the_1d_net_is_frozen_at_the_ends_of_its_stages():
+    net = build("resnet18", (1250, 1), 2, width=0.0625)
+    names = [layer.name for layer in learnable_layers(net)]
+    assert len(names) == 18
+    for depth in STAGES[2:]:
+        assert resolve(net, depth) == depth
+        before, after = names[depth - 1].split("_")[0], names[depth].split("_")[0]
+        assert before != after, "a stage goes on over this depth"
+
+
+@pytest.mark.parametrize("scale", ["colab", "paper"])
+def test_the_papers_protocol_is_kept_but_for_its_recordings(scale):
+    trial = described("imagenet_7", scale)
+    assert trial["recipe.batch_size"] == 32
+    assert trial["recipe.epochs"] == 10
+    assert trial["recipe.select"] == "last"
+    assert trial["recipe.input.per_class"] == 10_000
+    assert trial["recipe.input.interval.fs"] == 250.0
+    assert trial["width"] == 1.0
+    transform = SCALES[scale].arms["imagenet_7"].transform
+    layer = make_transform(transform.kind, **dict(transform.settings))
+    assert layer.compute_output_shape((None, 1250, 1)) == (None, 227, 227, 3)
+    assert layer.voices == 48
+
+
+def test_the_paper_has_ten_repeats_of_eight_depths():
+    runs = [t for t in TRIALS["paper"] if t.arm in {f"imagenet_{depth}" for depth in range(8)}]
+    assert len(runs) == 80
+
+
+def test_only_nets_that_start_from_imagenet_speak_for_the_papers():
+    named = {arm for claim in ledger.load() if claim.study == study.STUDY
+             for arm in claim.comparison.get("arms", [claim.comparison.get("arm")]) if arm}  # fmt: skip
+    assert named == {f"frozen_{depth}" for depth in DEPTHS}
+    for arm in named:
+        places = designs.find_arms(study.STUDY, "paper", arm, "huerta_2022")
+        assert places == [(study.STUDY, f"imagenet_{arm[-1]}")]
+        assert designs.find_arms(study.STUDY, "pilot", arm, "huerta_2022") == []
+
+
+def test_without_weights_of_imagenet_the_other_arms_are_left():
+    place = SimpleNamespace(fingerprints=fabricated.WORKSPACE.fingerprints, published_start=lambda name: None)
+    left = {trial.arm for trial in study.trials(SCALES["colab"], place)}
+    assert "beat_7" in left
+    assert not any(arm.startswith("imagenet") for arm in left)
+
+
+def test_a_test_fold_is_refused_where_everything_is_tested():
+    with pytest.raises(SettingsError, match="rotate_folds"):
+        configure(SCALES, "pilot", rotate_folds=True)
