@@ -379,3 +379,18 @@ def test_the_gain_of_a_threshold_is_a_paired_difference(found):
     made = paired_difference(moved, table, "balanced_accuracy", **settings(**FEW))
     expected = made.estimate, made.low, made.high
     assert (row["gain"], row["low"], row["high"]) == pytest.approx(expected, abs=1e-12)
+
+
+def test_choices_are_compared_with_the_one_that_all_others_make():
+    runs = [run(arm, seed, skill) for arm, skill in (("random_0", 2.0), ("grid_momentum_grey_log_0", 3.0))
+            for seed in SEEDS]  # fmt: skip
+    for one in runs[3:]:
+        one["trial"]["arm"] = "grid_momentum_grey_log"
+    (row,) = quality_tables.choice_table(runs, "random_0", **FEW).to_dict("records")
+    assert row["choice"] == "momentum, grey, log"
+    arms = [stacked(runs, arm) for arm in ("grid_momentum_grey_log", "random_0")]
+    expected = paired_difference(*arms, "balanced_accuracy", **settings(**FEW))
+    assert (row["difference"], row["low"], row["high"]) == pytest.approx(
+        (expected.estimate, expected.low, expected.high)
+    )
+    assert quality_tables.choice_table(runs[:3], "random_0").empty

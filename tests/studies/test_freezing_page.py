@@ -1,0 +1,63 @@
+"""What the freezing page says in words."""
+
+import re
+
+import pandas as pd
+import pytest
+
+from ecgrepro.corpora.cinc2017 import CLASSES
+from ecgrepro.studies import designs, freezing_page, openings, quality_tables
+from tests.studies import fabricated_sizes
+from tests.studies.test_quality_tables import run
+
+
+@pytest.fixture(scope="module")
+def found():
+    return [run(f"{start}_{depth}", seed, 2 + depth * (start == "beat")) for start in ("beat", "random")
+            for depth in (0, 5, 7) for seed in (0, 1, 2)]  # fmt: skip
+
+
+def test_the_deepest_freezing_of_each_start_is_compared_with_none(found):
+    rows = freezing_page.deepest(found)
+    assert [(row["start"], row["depth"]) for row in rows] == [
+        ("AlexNet, beats", 7),
+        ("AlexNet, random start", 7),
+    ]
+    expected = quality_tables.equality_table(found, metrics=("balanced_accuracy",)).query("depth == 7")
+    assert [row["difference"] for row in rows] == expected.difference.tolist()
+
+
+def test_without_depth_0_there_is_nothing_to_compare_with(found):
+    assert freezing_page.deepest([one for one in found if one["trial"]["freeze_depth"]]) == []
+
+
+def test_the_opening_tells_each_difference_with_its_interval(found, monkeypatch):
+    state = pd.DataFrame([{"arm": "beat_0", "labels": 1.0, "seeds": 9, "finished": 6}])
+    monkeypatch.setattr(designs, "finished", lambda study, scale: (found, state))
+    text = re.sub("<[^>]+>", "", openings.freezing()._repr_html_())
+    assert text.startswith("So far (6 of 9 ")
+    for row in freezing_page.deepest(found):
+        assert f"{row['start']}, 7 layers frozen: {row['difference']:+.3f}".replace("-", "−") in text
+    assert "ImageNet, whose weights were not at hand" in text
+
+
+def test_without_a_run_the_question_is_open(monkeypatch):
+    state = pd.DataFrame([{"arm": "beat_0", "labels": 1.0, "seeds": 9, "finished": 0}])
+    monkeypatch.setattr(designs, "finished", lambda study, scale: ([], state))
+    assert "is open" in openings.freezing()._repr_html_()
+
+
+def test_rhythms_are_those_that_resnet1d_was_tested_with(monkeypatch):
+    made = fabricated_sizes.pilot()
+    fabricated_sizes.commit(monkeypatch, made)
+    labels = freezing_page.rhythms("pilot")
+    assert labels.index.is_unique
+    assert set(labels) <= set(CLASSES)
+    run = next(one for one in made["resnet1d"] if one["trial"]["stage"] == "fine-tuning")
+    tested = run["predictions"].query("part == 'test'").set_index("record_id").label
+    assert (labels[tested.index] == tested.map(dict(enumerate(CLASSES)))).all()
+
+
+def test_without_runs_of_resnet1d_no_rhythm_is_known(monkeypatch):
+    monkeypatch.setattr(designs, "results", lambda study, scale: [])
+    assert freezing_page.rhythms("pilot") is None
