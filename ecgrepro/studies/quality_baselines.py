@@ -13,6 +13,7 @@ Next to the predictions stands how they were made::
     baselines/seed-0.json     corpora, input, coefficients, what indices and fit cost, where it ran
 """
 
+import hashlib
 import json
 import os
 import shutil
@@ -25,6 +26,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from ecgrepro import paths
 from ecgrepro.errors import DiskError, InputError, SettingsError
 from ecgrepro.evaluation.predictions import (
     combine_predictions,
@@ -34,6 +36,9 @@ from ecgrepro.evaluation.predictions import (
 )
 from ecgrepro.frames.kept_arrays import keep
 from ecgrepro.frames.signal_quality import CHUNK, INDICES, index_classifier, quality_indices
+from ecgrepro.studies.designs import STUDIES
+from ecgrepro.studies.run import open_workspace
+from ecgrepro.studies.scale import configure
 from ecgrepro.training.examples import examples_of
 from ecgrepro.training.recipe import QualityTraining, describe_recipe
 from ecgrepro.training.run_record import git_commit, hardware, metered, versions
@@ -80,6 +85,50 @@ def baseline(trial, workspace, folder, progress=True):
         table, found = _fit_and_test(trial, workspace, progress)
         _write(place, table, described | found)
     return place
+
+
+def run_baselines(study, scale, *, data=None, progress=True, **overrides):
+    """Do `baseline` for every seed of a study at a scale, and read what they left.
+
+    Parameters
+    ----------
+    study : str
+    scale : {"demo", "pilot", "colab", "paper"}
+    data : str or Path, optional
+        As in `ecgrepro.studies.run.run_study`.
+    progress : bool
+    overrides
+        As in `ecgrepro.studies.scale.configure`. What is learnt with settings of one's own is kept in the working
+        folder: the results of a scale are those of its design.
+
+    Returns
+    -------
+    DataFrame
+        See `read_baselines`.
+    """
+    declared, settings = STUDIES[study].SCALES[scale], configure(STUDIES[study].SCALES, scale, **overrides)
+    workspace = open_workspace(settings, data)
+    folder = committed(study, scale)
+    if settings.fine_tuning.input != declared.fine_tuning.input:
+        told = json.dumps(asdict(settings.fine_tuning.input)).encode()
+        folder = paths.work() / "signal_quality" / hashlib.sha256(told).hexdigest()[:16]
+    plain = {
+        trial.seed: trial
+        for trial in STUDIES[study].trials(settings, workspace)
+        if trial.recipe == settings.fine_tuning and _learnt(trial) == settings.learnt
+    }
+    for trial in plain.values():
+        baseline(trial, workspace, folder, progress)
+    return read_baselines(folder)
+
+
+def _learnt(trial):
+    return tuple(name for name, _ in trial.corpora[:-1])
+
+
+def committed(study, scale):
+    """Folder of the baselines of a study's own design."""
+    return paths.results(scale, study) / "signal_quality"
 
 
 def read_baselines(folder):

@@ -18,11 +18,13 @@ from ecgrepro.frames.quality_intervals import interval_index
 from ecgrepro.frames.quality_mixture import MixtureInput
 from ecgrepro.frames.signal_quality import INDICES, index_classifier, quality_indices
 from ecgrepro.studies import quality_baselines
+from ecgrepro.studies.freezing import SCALES
 from ecgrepro.studies.quality_baselines import baseline, read_baselines
 from ecgrepro.training.examples import examples_of
 from ecgrepro.training.recipe import FineTuning, QualityTraining
 from ecgrepro.training.trial import Trial
 from ecgrepro.training.workspace import Workspace
+from tests.studies import fabricated
 
 INTERVAL = IntervalInput(fs=125.0)
 #: What anyone could tell apart: no noise at all, and noise that drowns everything.
@@ -272,3 +274,24 @@ def test_the_bar_names_what_is_measured_and_is_silent_when_asked(workspace, tmp_
     assert capsys.readouterr().err == ""
     baseline(trial_of(place), place, tmp_path / "told")
     assert "signal-quality indices, seed 0: 100%" in capsys.readouterr().err
+
+
+def test_every_seed_of_a_study_has_its_baseline_and_settings_of_ones_own_do_not_replace_it(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setenv("ECGREPRO_HOME", str(tmp_path))
+    made = []
+    monkeypatch.setattr(quality_baselines, "open_workspace", lambda settings, data: fabricated.WORKSPACE)
+    monkeypatch.setattr(
+        quality_baselines, "baseline", lambda trial, place, folder, progress: made.append((trial, folder))
+    )
+    quality_baselines.run_baselines("freezing", "pilot")
+    assert [trial.seed for trial, _ in made] == [0, 1, 2, 3, 4]
+    assert {folder for _, folder in made} == {tmp_path / "results" / "pilot" / "freezing" / "signal_quality"}
+    assert all(trial.recipe.input == SCALES["pilot"].fine_tuning.input for trial, _ in made)
+    assert {trial.corpora[0][0] for trial, _ in made} == {"mitbih_arrhythmia"}
+    made.clear()
+    quality_baselines.run_baselines("freezing", "pilot", seeds=1, input={"per_class": 100})
+    ((trial, folder),) = made
+    assert trial.recipe.input.per_class == 100
+    assert (tmp_path / "_work") in folder.parents
