@@ -30,14 +30,15 @@ class GradedInput:
     Attributes
     ----------
     per_class, validation_per_class : int
-        Segments of high quality, and as many of low, in the part for training and in that for validation.
+        Segments of high quality, and as many of low, in the part for training and in that for validation. So few that
+        they can be had whichever side the person with most of low quality is on.
     held_out : float
         Share of the people who are for validation.
     interval : IntervalInput
     """
 
-    per_class: int = 5_000
-    validation_per_class: int = 500
+    per_class: int = 1_000
+    validation_per_class: int = 200
     held_out: float = 0.2
     interval: IntervalInput = field(default_factory=IntervalInput)
 

@@ -32,7 +32,7 @@ and fc7 and 0 elsewhere.
 
 Departures: outputs are logits; `width` scales every filter and unit count for small runs, and with them the deviation
 of random weights (by 1 / sqrt(width), the first layer's excepted), so that a narrow net's signal is as large as a
-wide one's. Caffe rounds the size after pooling up, Keras down: the same for 227 x 227, not for every other shape.
+wide one's; for the same reason that of fc6 grows where smaller images leave it fewer inputs. Caffe rounds the size after pooling up, Keras down: the same for 227 x 227, not for every other shape.
 Parallel training on two GPUs, the reason for the groups, has no part in this; nor that Caffe trains biases at twice the
 rate and without decay.
 """
@@ -53,6 +53,8 @@ CONVOLUTIONS = {
     "conv5": (256, 3, 1, 2, 0.1),
 }
 UNITS = 4096
+#: Inputs of the dense layers before the head, at full width and size.
+INPUTS = {"fc6": 6 * 6 * 256, "fc7": UNITS}
 #: Largest common divisor of half the filter counts: a width must leave a whole number of filters in each group.
 GRAIN = 16
 #: The smallest image side that leaves one pixel after the last pooling.
@@ -131,7 +133,13 @@ def alexnet(shape=(227, 227, 3), n_outputs=1000, *, width=1.0, precision="float3
         _check_image(x.shape[1:])
         x = keras.layers.Flatten(name="flatten")(_convolutions(x, width))
         for name in ("fc6", "fc7"):
-            x = _dense(_drop(x, name, dropped), int(UNITS * width), name, 0.005 / width**0.5, 0.1)
+            x = _dense(
+                _drop(x, name, dropped),
+                int(UNITS * width),
+                name,
+                0.005 * (INPUTS[name] / x.shape[-1]) ** 0.5,
+                0.1,
+            )
             # what leaves the extractor is float32, as with the other models
             x = keras.layers.ReLU(name=f"{name}_relu", dtype="float32" if name == "fc7" else None)(x)
         if n_outputs:

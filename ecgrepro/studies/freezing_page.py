@@ -7,6 +7,9 @@ from ecgrepro.studies import designs
 from ecgrepro.studies.quality_tables import STARTS, by_depth, equality_table
 from ecgrepro.studies.resnet1d import STUDY as RHYTHMS_FROM
 
+#: Starts of AlexNet.
+ALEXNET = tuple(start for start in STARTS if not start.startswith("resnet1d"))
+
 
 def rhythms(scale):
     """Read the label of every recording from the committed tests of `resnet1d`: Series of str by record, or None.
@@ -31,8 +34,8 @@ def deepest(found, metric="balanced_accuracy"):
     Each is a row of `quality_tables.equality_table`, with the start in words.
     """
     chosen = []
-    for depths in by_depth(found).values():
+    for depths in by_depth(found, ALEXNET).values():
         if len(depths) > 1 and 0 in depths:
             chosen += [run for depth in (0, max(depths)) for run in depths[depth]]
-    rows = equality_table(chosen, metrics=(metric,)).to_dict("records")
+    rows = equality_table(chosen, starts=ALEXNET, metrics=(metric,)).to_dict("records")
     return [row | {"start": STARTS[row["start"]]} for row in rows]

@@ -51,7 +51,7 @@ class Examples:
     scores : tuple of str
         Metrics of the validation records, besides the loss: names of `ecgrepro.evaluation.metrics`.
     notes : dict
-        Entries of the run record: what standardises the inputs, the label revision.
+        Entries of the run record: what standardises the inputs, the label revision, the kinds of noise.
     """
 
     known: Rows
@@ -135,8 +135,10 @@ def _of_quality(trial, workspace):
     unseen = Rows(tested[..., None], index.label.to_numpy(np.int32), index.record_id.to_numpy(object),
                   f"{trial.corpora[-1]} {how.interval}")  # fmt: skip
     n_train, places = len(drawn[0][0]), np.arange(len(inputs))
+    # of several kinds of noise a copy of the database may lack one
+    kinds = {"noise": sorted(set(drawn[0][2].noise) - {""})} if "noise" in drawn[0][2] else {}
     return Examples(known, unseen, places[:n_train], places[n_train:], np.arange(len(tested)),
-                    quality_intervals.CLASSES, ("macro_f1", "balanced_accuracy"), _label_revision(test))  # fmt: skip
+                    quality_intervals.CLASSES, ("macro_f1", "balanced_accuracy"), _label_revision(test) | kinds)  # fmt: skip
 
 
 def _segments(trial, workspace, part):

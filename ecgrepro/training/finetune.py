@@ -9,7 +9,6 @@ Where documents part, the recipe has both: the stopping rule, what picks the che
 standardising constants (`ecgrepro.training.recipe.FineTuning`).
 """
 
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -84,21 +83,21 @@ class _Net:
             self.stage, self.steps = stage, None
 
     def enter(self, epoch, run):
-        """Be ready for the steps of an epoch; what features of frozen layers take goes into ``feature_seconds``."""
+        """Be ready for the steps of an epoch; what is computed beforehand goes into ``feature_seconds``."""
         self.compile(epoch)
         if self.steps is None:
-            began = time.perf_counter()
             self.steps = make_steps(
                 self.trial, self.model, self.examples.known, self._workspace, self._report
             )
             self.cost = cost(self.steps.model)
-            if self.cached:
-                run["feature_seconds"] = run.get("feature_seconds", 0.0) + time.perf_counter() - began
+            for what, seconds in self.steps.kept.items():
+                name = f"{what.removesuffix('s')}_seconds"
+                run[name] = run.get(name, 0.0) + seconds
 
     @property
     def cached(self):
         """Whether features of frozen layers are read back."""
-        return self.steps.kept == "features"
+        return "features" in self.steps.kept
 
     def steps_for(self, rows):
         """Steps that predict rows; those of the test are seen once, so that features of frozen layers save nothing."""
@@ -207,6 +206,7 @@ def _record(net, examples, run):
         hit_epoch_cap=not finished(run, _without_cap(trial.recipe)), parameters=net.model.count_params(),
         trainable_parameters=net.cost["trainable_parameters"], cached_features=net.cached,
         feature_seconds=round(run.get("feature_seconds", 0.0), 1),
+        picture_seconds=round(run.get("picture_seconds", 0.0), 1),
         on_device=is_resident(net.steps.source), weights_sha256=checkpoint.digest(net.model), records=examples.sizes,
     )  # fmt: skip
 

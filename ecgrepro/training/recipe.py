@@ -200,11 +200,12 @@ class QualityTraining:
     batch_size, epochs : int
         Published: 32, 10.
     patience : int
-        No less than `epochs` is never stopping, as published.
+        Longer than any training here: it never stops early, as published.
     select : {"macro_f1", "loss", "last"}
         The paper names no rule of selection: the last epoch.
     optimiser : Adam or Momentum
-        Neither it nor the rate is published: 1e-4 is that of MATLAB's example (`ecgrepro.frames.cwt`).
+        Neither it nor the rate is published. The rate is that of MATLAB's example (`ecgrepro.frames.cwt`), which has
+        momentum; with that and this rate, a net that does not start from ImageNet hardly moves in ten epochs.
     stop, ties, stages, groups, adapt_leads
         As in `FineTuning`.
     """
@@ -213,7 +214,7 @@ class QualityTraining:
     labels: float = 1.0
     batch_size: int = 32
     epochs: int = 10
-    patience: int = 10
+    patience: int = 1000
     select: str = "last"
     optimiser: Adam | Momentum = Adam(1e-4)
     stop: str = "validation_loss"

@@ -72,6 +72,17 @@ def _check(trials):
         expected = "every pre-training among them, keeping the share that is started from"
         raise SettingsError("trials", expected, f"none for {orphans[:2]}", "Add it.")
 
+    _check_widths(trials)
+
+
+def _check_widths(trials):
+    """Refuse a net that is to take over the weights of one of another width."""
+    widths = {trial.key: trial.width for trial in trials}
+    for trial in trials:
+        if trial.parent and trial.width != widths[trial.parent]:
+            raise SettingsError(f"{trial}, width", f"{widths[trial.parent]}, that of its pre-training",
+                                repr(trial.width), "Give the pre-training the same width.")  # fmt: skip
+
 
 def _check_runner(runner, scheduler, workers):
     if runner not in RUNNERS:

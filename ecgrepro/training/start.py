@@ -1,5 +1,7 @@
 """The net of a trial: built, given the weights it starts from, frozen and compiled for a stage."""
 
+import time
+
 import keras
 
 from ecgrepro.errors import DiskError, SettingsError
@@ -99,29 +101,29 @@ def make_steps(trial, model, rows, workspace, report=lambda text: None, *, featu
     Returns
     -------
     Steps
-        With ``kept``: "features", "pictures" or "".
+        With ``kept``, which has "features" and "pictures" where they are.
     """
     kept = _Kept(rows, workspace, report)
     dear = trial.transform is not None and trial.transform.kind in PICTURES
     if dear and device.accelerator_memory() is None:
         kept.keep("pictures", cut_transform(model), trial)
     if features:
-        parts = cut(model, behind_transform=bool(kept.what))
+        parts = cut(model, behind_transform=bool(kept.seconds))
         if parts and cost(parts[1])["forward_flops"] <= WORTH * cost(model)["forward_flops"]:
             kept.keep("features", parts, trial)
-    return Steps(kept.net or model, records_source(kept.inputs, rows.labels), kept.what)
+    return Steps(kept.net or model, records_source(kept.inputs, rows.labels), kept.seconds)
 
 
 class _Kept:
     """Rows, and what has been computed of them once for all epochs where the workspace has room."""
 
     def __init__(self, rows, workspace, report):
-        self.inputs, self.key, self.net, self.what = rows.inputs, rows.key, None, ""
+        self.inputs, self.key, self.net, self.seconds = rows.inputs, rows.key, None, {}
         self._place, self._report = workspace, report
 
     def keep(self, what, parts, trial):
         """Put what the first of two parts of the net gives in the place of its inputs, for the second."""
-        (prefix, tail), place = parts, self._place
+        (prefix, tail), place, began = parts, self._place, time.perf_counter()
         try:
             self._report(f"computing the {WORDS[what]}")
             self.inputs = cached_features(prefix, self.inputs, key=self.key, folder=place.work / "features",
@@ -131,4 +133,5 @@ class _Kept:
             self._report(str(error))
             return
         # of a picture's features the key has to tell how it was drawn: the layers behind it no longer do
-        self.net, self.what, self.key = tail, what, f"{self.key} {trial.transform}"
+        self.net, self.key = tail, f"{self.key} {trial.transform}"
+        self.seconds[what] = time.perf_counter() - began

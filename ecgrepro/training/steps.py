@@ -29,12 +29,13 @@ class Steps:
     source : object
         ``host(selection)`` gives a tuple of arrays for a batch, on the host; ``fetch(arrays, *those)`` turns them,
         inside the step, into (inputs, labels), where ``arrays`` is ``source.arrays``, which lies on the device.
-    kept : str
-        What of the net has been computed beforehand, see `ecgrepro.training.start.make_steps`; "" for nothing.
+    kept : dict of str to float
+        What of the net has been computed beforehand, and how many seconds that took now; see
+        `ecgrepro.training.start.make_steps`.
     """
 
-    def __init__(self, model, source, kept=""):
-        self.model, self.source, self.kept = model, source, kept
+    def __init__(self, model, source, kept=None):
+        self.model, self.source, self.kept = model, source, kept or {}
         self._backend = _backend()(model, source)
 
     def train(self, selections):

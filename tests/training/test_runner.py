@@ -78,6 +78,15 @@ def test_a_share_that_the_pretraining_does_not_keep_is_refused(fake, workspace, 
         run([heir, listed[2]], fake, workspace, progress=False)
 
 
+def test_a_net_of_another_width_than_its_pretraining_is_refused_before_the_others_run(
+    fake, workspace, listed
+):
+    heir = replace(tiny.fine_tuning(workspace, parent=listed[2]), width=0.125)
+    with pytest.raises(SettingsError, match="width: expected 0.0625, that of its pre-training; got 0.125"):
+        run([heir, listed[2]], fake, workspace, progress=False)
+    assert not fake.work.exists()
+
+
 def test_a_trial_that_cannot_be_run_is_refused_before_the_others_run(fake, workspace, listed):
     with pytest.raises(SettingsError, match="frozen_batch_normalisation"):
         run([*listed, replace(listed[1], frozen_batch_normalisation="none")], fake, workspace, progress=False)
