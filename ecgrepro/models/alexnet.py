@@ -31,10 +31,10 @@ Random weights start as in Caffe: normal with deviation .01 (.005 in fc6 and fc7
 and fc7 and 0 elsewhere.
 
 Departures: outputs are logits; `width` scales every filter and unit count for small runs, and with them the deviation
-of random weights (by 1 / sqrt(width), the first layer's excepted), so that a narrow net's signal is as large as a
-wide one's; for the same reason that of fc6 grows where smaller images leave it fewer inputs. Caffe rounds the size after pooling up, Keras down: the same for 227 x 227, not for every other shape.
-Parallel training on two GPUs, the reason for the groups, has no part in this; nor that Caffe trains biases at twice the
-rate and without decay.
+of random weights (by 1 / sqrt(width), the first layer's excepted), so that a narrow net's signal is as large as a wide
+one's; for the same reason that of fc6 grows where smaller images leave it fewer inputs. Caffe rounds the size after
+pooling up, Keras down: the same for 227 x 227, not for every other shape. Parallel training on two GPUs, the reason for
+the groups, has no part in this; nor that Caffe trains biases at twice the rate and without decay.
 """
 
 import keras

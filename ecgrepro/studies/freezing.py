@@ -16,7 +16,7 @@ like are the 1-D net of `resnet1d` on the same intervals, frozen stage by stage.
 * ``wide_*`` learns from SVDB and PTB-XL too, ``mitbih_*`` from MIT-BIH alone, ``butqdb_*`` from the graded recordings
   of BUT QDB;
 * ``band_*`` passes what is learnt from and what is tested through one band, ``clean_*`` has no mild noise in high
-  quality. The band was read off intervals of CinC 2017 and their labels: these arms know the test set, and choose nothing;
+  quality. The band was read off labelled intervals of CinC 2017: these arms know the test set, and choose nothing;
 * ``grid_*`` are what the paper leaves open: optimiser, colours, scale of the magnitude.
 
 Departures: its private training set is replaced (`ecgrepro.frames.quality_mixture`, `graded_segments`); pictures are as

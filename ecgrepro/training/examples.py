@@ -137,8 +137,9 @@ def _of_quality(trial, workspace):
     n_train, places = len(drawn[0][0]), np.arange(len(inputs))
     # of several kinds of noise a copy of the database may lack one
     kinds = {"noise": sorted(set(drawn[0][2].noise) - {""})} if "noise" in drawn[0][2] else {}
+    scores, notes = ("macro_f1", "balanced_accuracy"), _label_revision(test) | kinds
     return Examples(known, unseen, places[:n_train], places[n_train:], np.arange(len(tested)),
-                    quality_intervals.CLASSES, ("macro_f1", "balanced_accuracy"), _label_revision(test) | kinds)  # fmt: skip
+                    quality_intervals.CLASSES, scores, notes)  # fmt: skip
 
 
 def _segments(trial, workspace, part):

@@ -153,7 +153,7 @@ def test_no_arm_of_another_name_is_another_one_again():
 
 @pytest.mark.parametrize("name", ["pilot", "colab", "paper"])
 def test_corpora_have_the_segments_that_are_asked_for(name):
-    """By recordings of half an hour (MIT-BIH without two, SVDB) and of ten seconds (PTB-XL), a twentieth of them faulty."""
+    """Of half an hour each (MIT-BIH without two, SVDB) or ten seconds (PTB-XL), if one in twenty is faulty."""
     segments = {"mitbih_arrhythmia": 46 * 361, "svdb": 78 * 360, "ptbxl": 21_799 * 2}
     for trial in TRIALS[name]:
         how = trial.recipe
