@@ -9,6 +9,7 @@ pass to 1e-5 of their largest value: another batch composition may round otherwi
 import hashlib
 import io
 import json
+import logging
 import math
 import os
 import shutil
@@ -24,6 +25,8 @@ from ecgrepro.errors import DiskError
 from ecgrepro.training.store import locked
 
 BATCH_SIZE = 64
+# every prefix is a model of its own, traced once; TensorFlow takes them for one function that is traced over and over
+logging.getLogger("tensorflow").addFilter(lambda record: "tf.function retracing" not in record.getMessage())
 #: Share of the largest feature by which kept and recomputed features may differ: float32, and lower precision.
 TOLERANCE, LOW_TOLERANCE = 1e-5, 2e-2
 

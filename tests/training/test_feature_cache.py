@@ -1,4 +1,5 @@
 import errno
+import logging
 import os
 import shutil
 from types import SimpleNamespace
@@ -271,3 +272,16 @@ def test_features_of_a_bfloat16_prefix_are_float32_and_exact(tmp_path):
     assert not (bits & 0xFFFF).any()
     cached(prefix, tmp_path)
     assert prefix.batches == ALL + 1
+
+
+def test_many_prefixes_are_no_reason_to_warn_of_retracing(monkeypatch):
+    logger, told = logging.getLogger("tensorflow"), []
+    handler = logging.Handler()
+    monkeypatch.setattr(handler, "emit", lambda record: told.append(record.getMessage()))
+    logger.addHandler(handler)
+    try:
+        logger.warning("5 out of the last 9 calls to %s triggered tf.function retracing.", "f")
+        logger.warning("something else")
+    finally:
+        logger.removeHandler(handler)
+    assert told == ["something else"]
