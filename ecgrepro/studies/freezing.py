@@ -60,12 +60,12 @@ TINY = scalogram(fs=125.0, size=(67, 67), voices=8)
 
 PUBLISHED = QualityTraining()
 #: Beats of MIT-BIH told from scalograms of five seconds, with as many frames of each of its people as Weimann & Conrad
-#: take of theirs. The pilot takes an eighth: drawing so many scalograms anew takes hours on two cores.
+#: take of theirs. The pilot takes half of that: scalograms of all of them would take an hour of two cores.
 BEATS = Pretraining(
     length=1250, frames_per_patient=4096, batch_size=32, shuffle_patients=64, held_out=0.1, mean=-0.3, deviation=0.5,
     optimiser=Adam(1e-4),
 )  # fmt: skip
-PILOT_BEATS = replace(BEATS, frames_per_patient=512)
+PILOT_BEATS = replace(BEATS, frames_per_patient=2048)
 MITBIH = ("mitbih_arrhythmia",)
 NOISE = ("nstdb",)
 #: MIT-BIH alone has too few segments for the published number.
@@ -73,7 +73,10 @@ ENOUGH = ("mitbih_arrhythmia", "svdb")
 FEWER = replace(PUBLISHED, input=MixtureInput(per_class=5_000))
 WIDE = ("mitbih_arrhythmia", "svdb", "ptbxl")
 
-PILOT_MIXTURE = MixtureInput(per_class=2_500, validation_per_class=500)
+#: Half the published number: MIT-BIH alone has too few for all. Of three rates (1e-4, 3e-4, 1e-3), tried from a random
+#: start on seed 100, which is not among those below, with nothing and with seven layers frozen, all told validation
+#: segments apart with nothing frozen and none did with seven; that of MATLAB's example was kept.
+PILOT_MIXTURE = MixtureInput(per_class=5_000, validation_per_class=500)
 PILOT = QualityTraining(input=PILOT_MIXTURE)
 #: The 1-D net is shown each interval in its own standard deviations, as a scalogram is scaled to its own range.
 STANDARDISED = IntervalInput(standardised=True)

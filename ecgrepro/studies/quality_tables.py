@@ -135,6 +135,17 @@ def run_table(found, starts=tuple(STARTS)):
     return _frame(rows, ["start", "depth", "seed", *METRICS, *_COSTS])
 
 
+def transfer_table(found, starts=tuple(STARTS)):
+    """Balanced accuracy on validation segments and on the test, means over seeds: DataFrame, one row per arm."""
+    rows = []
+    for start, depth, runs in _arms(found, starts):
+        known = [run["history"].val_balanced_accuracy.iloc[run["run"]["best_epoch"] - 1] for run in runs]
+        tested = observed_scores(count_answers([read_answers(parts_tested(runs))]), DECIDING[:1])
+        rows.append({"start": STARTS.get(start, start), "depth": depth, "validation": np.mean(known),
+                     "test": tested.mean(), "seeds": len(runs)})  # fmt: skip
+    return _frame(rows, ["start", "depth", "validation", "test", "seeds"])
+
+
 def equality_table(found, *, starts=tuple(STARTS), margin=MARGIN, metrics=DECIDING, n_resamples=N_RESAMPLES):
     """Ask whether each depth equals depth 0 within a margin: DataFrame, one row per start, depth and metric.
 

@@ -55,7 +55,8 @@ def run(arm, seed, skill=2.0):
         "trial": {"stage": "fine-tuning", "arm": arm, "seed": seed, "freeze_depth": depth, "model": "alexnet",
                   "recipe": {"labels": 1.0}},
         "run": {"seconds": 60.0 - depth, "trainable_parameters": 100 - depth, "epochs": 10,
-                "cached_features": depth > 1, "feature_seconds": 3.0},
+                "cached_features": depth > 1, "feature_seconds": 3.0, "best_epoch": 2},
+        "history": pd.DataFrame({"epoch": [1, 2, 3], "val_balanced_accuracy": [0.5, 0.9 - depth / 100, 0.7]}),
         "predictions": predictions(seed, skill, depth + 10 * arm.startswith("random")),
     }  # fmt: skip
 
@@ -98,6 +99,7 @@ EMPTY = {
     "mcnemar": quality_tables.mcnemar_table,
     "rhythm": lambda found, **more: quality_tables.rhythm_table(found, rhythms(), **more),
     "threshold": quality_tables.threshold_table,
+    "transfer": lambda found, n_resamples=None, **more: quality_tables.transfer_table(found, **more),
 }
 
 
@@ -394,3 +396,12 @@ def test_choices_are_compared_with_the_one_that_all_others_make():
         (expected.estimate, expected.low, expected.high)
     )
     assert quality_tables.choice_table(runs[:3], "random_0").empty
+
+
+def test_what_was_learned_stands_beside_what_carries_over(found):
+    made = quality_tables.transfer_table(found).set_index(["start", "depth"])
+    row = made.loc[(quality_tables.STARTS["beat"], 5)]
+    assert row.validation == pytest.approx(0.85)
+    expected = arm_estimate(stacked(found, "beat_5"), "balanced_accuracy", **settings(**FEW))
+    assert row.test == pytest.approx(expected.estimate)
+    assert row.seeds == len(SEEDS)
