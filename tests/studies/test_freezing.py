@@ -15,30 +15,20 @@ from ecgrepro.studies.freezing import DEPTHS, SCALES, STAGES
 from ecgrepro.studies.scale import configure
 from ecgrepro.training.freezing import learnable_layers, resolve
 from tests.studies import fabricated
+from tests.studies.descriptions import differing, flat
 
 TRIALS = {name: study.trials(scale, fabricated.WORKSPACE) for name, scale in SCALES.items()}
-#: Fields of a description that name a trial and change nothing of it.
-NAMED = {"arm", "initialisation"}
 
 
 def described(arm, scale="pilot"):
     """The first trial of an arm by dotted names."""
     chosen = [t for t in TRIALS[scale] if (t.arm, t.stage, t.seed) == (arm, "fine-tuning", 0)]
-    return dict(_flat(chosen[0].to_dict()))
+    return dict(flat(chosen[0].to_dict()))
 
 
-def _flat(value, name=""):
-    if not isinstance(value, dict):
-        yield name, value
-        return
-    for key, part in value.items():
-        yield from _flat(part, f"{name}.{key}".lstrip("."))
-
-
-def differing(first, second, scale="pilot"):
-    """Names of what the trials of two arms do not share."""
-    first, second = (described(arm, scale) for arm in (first, second))
-    return {name for name in {*first, *second} if first.get(name) != second.get(name)} - NAMED
+def between(first, second):
+    """Names of what the pilot's trials of two arms do not share."""
+    return differing(described(first), described(second))
 
 
 @pytest.mark.parametrize("name", SCALES)
@@ -60,13 +50,13 @@ def test_a_pretraining_is_of_the_net_that_starts_from_it(name):
 @pytest.mark.parametrize("start", ["random", "beat"])
 def test_depths_differ_in_the_layers_frozen_alone(start):
     for depth in DEPTHS[1:]:
-        assert differing(f"{start}_0", f"{start}_{depth}") == {"freeze_depth"}
+        assert between(f"{start}_0", f"{start}_{depth}") == {"freeze_depth"}
         assert described(f"{start}_{depth}")["freeze_depth"] == depth
 
 
 def test_starts_differ_in_the_start_alone():
     for depth in DEPTHS:
-        assert differing(f"random_{depth}", f"beat_{depth}") == set()
+        assert between(f"random_{depth}", f"beat_{depth}") == set()
         assert described(f"random_{depth}")["initialisation"] != described(f"beat_{depth}")["initialisation"]
 
 
@@ -79,16 +69,16 @@ def test_starts_differ_in_the_start_alone():
     ],
 )
 def test_other_training_sets_differ_in_what_they_are_named_after(arm, names):
-    assert differing("beat_0", arm) == names
+    assert between("beat_0", arm) == names
 
 
 def test_choices_that_the_paper_leaves_open_are_turned_in_all_combinations_but_our_own():
     grid = [name for name in SCALES["pilot"].arms if name.startswith("grid_")]
     assert len(grid) == 2 * 2 * 2 - 1
     shown = {"transform.settings"}
-    assert differing("beat_0", "grid_adam_jet_log") == shown
-    assert differing("beat_0", "grid_adam_grey_linear") == shown
-    beside = differing("beat_0", "grid_momentum_jet_linear")
+    assert between("beat_0", "grid_adam_jet_log") == shown
+    assert between("beat_0", "grid_adam_grey_linear") == shown
+    beside = between("beat_0", "grid_momentum_jet_linear")
     assert all(name.startswith("recipe.optimiser.") for name in beside)
     assert "recipe.optimiser.momentum" in beside
 

@@ -11,13 +11,12 @@ from ecgrepro.studies import spectrogram2d as study
 from ecgrepro.studies.scale import configure
 from ecgrepro.studies.spectrogram2d import MATCHED, SCALES, WINDOWS, stft
 from tests.studies import fabricated
+from tests.studies.descriptions import differing, flat
 
 TRIALS = {name: study.trials(scale, fabricated.WORKSPACE) for name, scale in SCALES.items()}
 #: Arms of `resnet1d` with the same start, at each scale.
 BESIDE = {"demo": ("random", "beat_2048"), "pilot": ("random", "beat_2048"), "colab": ("random", "beat_2048"),
           "paper": ("report_random", "report_beat_100")}  # fmt: skip
-#: Fields of a description that name a trial and change nothing of it.
-NAMED = {"arm", "study", "initialisation"}
 
 
 def described(arm, stage, scale="pilot", trials=TRIALS):
@@ -25,20 +24,7 @@ def described(arm, stage, scale="pilot", trials=TRIALS):
     chosen = [t for t in trials[scale] if (t.arm, t.stage, t.seed) == (arm, stage, 0)]
     if stage == "fine-tuning" and scale == "pilot":
         chosen = [trial for trial in chosen if trial.recipe.labels == 0.1]
-    return dict(_flat(chosen[0].to_dict()))
-
-
-def _flat(value, name=""):
-    if not isinstance(value, dict):
-        yield name, value
-        return
-    for key, part in value.items():
-        yield from _flat(part, f"{name}.{key}".lstrip("."))
-
-
-def differing(first, second):
-    """Names of what two descriptions do not share."""
-    return {name for name in {*first, *second} if first.get(name) != second.get(name)} - NAMED
+    return dict(flat(chosen[0].to_dict()))
 
 
 @pytest.mark.parametrize("name", SCALES)
