@@ -214,7 +214,7 @@ def write_predictions(path, table):
     arrow = pa.Table.from_pandas(validate_predictions(table, path), preserve_index=False)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        pq.write_table(arrow, partial, compression="zstd")
+        pq.write_table(arrow, partial, compression="zstd", **_encodings(table))
         os.replace(partial, path)
     except OSError as error:
         expected = "a folder with room for the predictions"
@@ -222,6 +222,13 @@ def write_predictions(path, table):
     finally:
         with contextlib.suppress(OSError):
             partial.unlink()
+
+
+def _encodings(table):
+    """How columns are written: byte by byte for logits and by what is new in an id, each is half as large so."""
+    split = dict.fromkeys(logit_columns(table), "BYTE_STREAM_SPLIT")
+    repeated = [column for column in _KEYS if column != "record_id"]
+    return {"use_dictionary": repeated, "column_encoding": split | {"record_id": "DELTA_BYTE_ARRAY"}}
 
 
 def read_predictions(path):

@@ -25,6 +25,15 @@ def test_a_table_survives_the_file_unchanged(table, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["predictions.parquet"]
 
 
+def test_the_file_takes_no_more_room_than_the_logits_themselves(tmp_path):
+    logits = np.random.default_rng(0).normal(size=(20_000, 2)).astype(np.float32)
+    ids = [f"A{i // 6:05d}/{i % 6}" for i in range(len(logits))]
+    large = prediction_table(ids, np.zeros(len(ids), int), logits, part="test", fold=0, seed=0)
+    write_predictions(tmp_path / "predictions.parquet", large)
+    assert (tmp_path / "predictions.parquet").stat().st_size < 1.1 * logits.nbytes
+    pd.testing.assert_frame_equal(read_predictions(tmp_path / "predictions.parquet"), large)
+
+
 def test_a_folder_named_like_a_column_adds_none(table, tmp_path):
     path = tmp_path / "seed=3" / "predictions.parquet"
     path.parent.mkdir()
