@@ -1,12 +1,18 @@
 """What the `freezing` page says in words, and the labels of the recordings that it sorts answers by."""
 
+import json
+
 import pandas as pd
 
+from ecgrepro import paths
+from ecgrepro.claims import ledger
 from ecgrepro.corpora.cinc2017 import CLASSES
 from ecgrepro.studies import designs
 from ecgrepro.studies.quality_tables import STARTS, by_depth, equality_table
 from ecgrepro.studies.resnet1d import STUDY as RHYTHMS_FROM
 
+#: The claim of the paper's own counts.
+PRINTED = "HU-data"
 #: Starts of AlexNet.
 ALEXNET = tuple(start for start in STARTS if not start.startswith("resnet1d"))
 
@@ -26,6 +32,22 @@ def rhythms(scale):
         return None
     labels = pd.concat(tables).drop_duplicates("record_id").set_index("record_id").label
     return labels.map(dict(enumerate(CLASSES)))
+
+
+def interval_table(scale="pilot"):
+    """Count the test intervals as printed and as they are cut here, by label revision: DataFrame, empty without counts.
+
+    Columns: ``counted by``, ``high``, ``low``, ``total``, ``constant answer`` (the accuracy of always answering high).
+    """
+    counts = paths.results(scale, "data") / "counts.json"
+    if not counts.exists():
+        return pd.DataFrame()
+    printed = next(claim for claim in ledger.load() if claim.id == PRINTED).published
+    ours = json.loads(counts.read_text())["cinc2017"]["segments_5s"]
+    rows = {"the paper": printed} | {f"this project, labels {name}": found for name, found in ours.items()}
+    table = pd.DataFrame([{"counted by": name} | row for name, row in rows.items()])
+    made = table[["counted by", "high", "low", "total"]]
+    return made.assign(**{"constant answer": made.high / made.total})
 
 
 def deepest(found, metric="balanced_accuracy"):

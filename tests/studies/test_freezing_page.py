@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from ecgrepro.corpora.cinc2017 import CLASSES
+from ecgrepro.frames.quality_intervals import CINC2017_COUNTS
 from ecgrepro.studies import designs, freezing_page, openings, quality_tables
 from tests.studies import fabricated_sizes
 from tests.studies.test_quality_tables import run
@@ -61,3 +62,17 @@ def test_rhythms_are_those_that_resnet1d_was_tested_with(monkeypatch):
 def test_without_runs_of_resnet1d_no_rhythm_is_known(monkeypatch):
     monkeypatch.setattr(designs, "results", lambda study, scale: [])
     assert freezing_page.rhythms("pilot") is None
+
+
+def test_no_revision_of_the_labels_gives_the_printed_numbers_of_intervals():
+    table = freezing_page.interval_table().set_index("counted by")
+    assert (table.high + table.low == table.total).all()
+    assert table.loc["the paper"].tolist() == [47_439, 1_168, 48_607, pytest.approx(47_439 / 48_607)]
+    ours = table.drop("the paper")
+    assert ours.loc["this project, labels v3", ["high", "low"]].tolist() == list(CINC2017_COUNTS["v3"])
+    assert (ours.high > 47_439).all()
+
+
+def test_without_counts_there_is_no_table(tmp_path, monkeypatch):
+    monkeypatch.setenv("ECGREPRO_HOME", str(tmp_path))
+    assert freezing_page.interval_table().empty
