@@ -140,8 +140,7 @@ def grid_arms(start, recipe, transform, depth=0, **common):
 
 
 def _butqdb_arms(start, transform, depths=DEPTHS):
-    graded = Arm(learnt=("butqdb",), fine_tuning=QualityTraining(input=GradedInput()))
-    own = {"learnt": graded.learnt, "fine_tuning": graded.fine_tuning}
+    own = {"learnt": ("butqdb",), "fine_tuning": QualityTraining(input=GradedInput())}
     made = {f"butqdb_{depth}": _arm(start, depth, transform, **own) for depth in depths}
     return {name: replace(arm, stands_for=(), budget="") for name, arm in made.items()}
 
