@@ -193,7 +193,11 @@ def paired_difference(
     check_paired(*tables)
     records = count_by_seed(tables, clusters)
     summary = _estimate(records, metric, _difference(metric), level, n_resamples, seed)
-    scores = metric(records.matrices).T
+    return with_tests(summary, metric(records.matrices).T, level)
+
+
+def with_tests(summary, scores, level):
+    """Make a `PairedDifference` of the fields of its `ArmEstimate` and the scores of both arms, (2, n_seeds)."""
     differences = summary["per_seed"].rename(columns={"score": "difference"})
     differences.insert(2, "first", scores[0])
     differences.insert(3, "second", scores[1])

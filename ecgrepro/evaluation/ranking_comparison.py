@@ -11,11 +11,10 @@ import numpy as np
 import pandas as pd
 
 from ecgrepro.errors import InputError
-from ecgrepro.evaluation.comparison import ArmEstimate, PairedDifference, check_paired, select_part
+from ecgrepro.evaluation.comparison import ArmEstimate, check_paired, select_part, with_tests
 from ecgrepro.evaluation.intervals import check_resampling, percentile_limits
 from ecgrepro.evaluation.quality import low_quality_scores
 from ecgrepro.evaluation.ranking import RankedRecords, get_ranking
-from ecgrepro.evaluation.seed_tests import paired_t_test, welch_t_test
 from ecgrepro.evaluation.two_level import _check_clusters_nested, _cluster_names, _is_crossed
 
 # Resamples weighed at once: their counts of some ten thousand recordings stay within a core's cache.
@@ -86,13 +85,7 @@ def ranking_difference(
     check_paired(*tables)
     ranked = _SeededRanks(tables, clusters)
     summary = _estimate(ranked, ranking, np.array([1.0, -1.0]), level, n_resamples, seed)
-    scores = ranked.areas(ranking).T
-    differences = summary["per_seed"].rename(columns={"score": "difference"})
-    differences.insert(2, "first", scores[0])
-    differences.insert(3, "second", scores[1])
-    summary["per_seed"] = differences
-    tests = {"t_test": paired_t_test(*scores, level), "welch": welch_t_test(*scores, level)}
-    return PairedDifference(**summary, **tests)
+    return with_tests(summary, ranked.areas(ranking).T, level)
 
 
 class _SeededRanks:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ecgrepro.errors import SettingsError
-from ecgrepro.frames.interval_input import IntervalInput
+from ecgrepro.frames.interval_input import IntervalInput, OfIntervals
 from ecgrepro.frames.noise import PARTS
 from ecgrepro.frames.quality_intervals import (
     HIGH,
@@ -24,7 +24,7 @@ from ecgrepro.frames.quality_intervals import (
 
 
 @dataclass(frozen=True)
-class GradedInput:
+class GradedInput(OfIntervals):
     """What is drawn from graded recordings, and how it becomes an input.
 
     Attributes
@@ -41,16 +41,6 @@ class GradedInput:
     validation_per_class: int = 200
     held_out: float = 0.2
     interval: IntervalInput = field(default_factory=IntervalInput)
-
-    @property
-    def fs(self):
-        """Hz."""
-        return self.interval.fs
-
-    @property
-    def length(self):
-        """Samples of an input."""
-        return self.interval.length
 
 
 def prepare_segments(corpus, how, seed, part, cache):

@@ -55,6 +55,20 @@ class IntervalInput:
         return standardise(values) if self.standardised else np.asarray(values, np.float32)
 
 
+class OfIntervals:
+    """What is drawn to learn from, whose inputs are as its `interval`, an `IntervalInput`, has them."""
+
+    @property
+    def fs(self):
+        """Hz."""
+        return self.interval.fs
+
+    @property
+    def length(self):
+        """Samples of an input."""
+        return self.interval.length
+
+
 def pass_band(intervals, band, fs):
     """Pass a band of Hz, each interval on its own: float64 (n_intervals, n_samples).
 

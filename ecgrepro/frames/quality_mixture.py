@@ -37,7 +37,7 @@ from ecgrepro.corpora.nstdb import NOISE_KINDS
 from ecgrepro.corpora.record import Record
 from ecgrepro.errors import InputError, SettingsError
 from ecgrepro.frames.clean_segments import clean_segments, segment_beats, split_people
-from ecgrepro.frames.interval_input import IntervalInput, cut_recording
+from ecgrepro.frames.interval_input import IntervalInput, OfIntervals, cut_recording
 from ecgrepro.frames.kept_arrays import keep
 from ecgrepro.frames.noise import (
     LOW_QUALITY_KINDS,
@@ -53,7 +53,7 @@ WANDER = "bw"
 
 
 @dataclass(frozen=True)
-class MixtureInput:
+class MixtureInput(OfIntervals):
     """What is mixed, and how it becomes an input.
 
     Attributes
@@ -79,16 +79,6 @@ class MixtureInput:
     high_snr_db: tuple = (None, 18.0, 24.0)
     wander_snr_db: tuple = (None, 6.0, 12.0, 18.0)
     interval: IntervalInput = field(default_factory=IntervalInput)
-
-    @property
-    def fs(self):
-        """Hz."""
-        return self.interval.fs
-
-    @property
-    def length(self):
-        """Samples of an input."""
-        return self.interval.length
 
     def __post_init__(self):
         if not self.low_snr_db or None in self.low_snr_db:

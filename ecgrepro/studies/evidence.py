@@ -219,8 +219,12 @@ def _resampling(runs):
     """How intervals are drawn: those of AF by recording; quality has several of a recording, which go together."""
     if "interval" not in runs[0]["trial"]["recipe"]["input"]:
         return RESAMPLING
-    found = recordings(runs[0]["predictions"]["record_id"])
-    return RESAMPLING | {"clusters": {name: DUPLICATES.get(one, one) for name, one in found.items()}}
+    return RESAMPLING | {"clusters": clusters_of(runs[0]["predictions"]["record_id"])}
+
+
+def clusters_of(ids):
+    """Interval to the recording that it is drawn with, the first of its exact copies: dict of str to str."""
+    return {interval: DUPLICATES.get(recording, recording) for interval, recording in recordings(ids).items()}
 
 
 def _how_trend(t_test):

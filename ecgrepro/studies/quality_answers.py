@@ -11,15 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ecgrepro.corpora.cinc2017 import DUPLICATES
 from ecgrepro.errors import InputError
 from ecgrepro.evaluation.arms import arm_replicates
 from ecgrepro.evaluation.intervals import percentile_limits
 from ecgrepro.evaluation.metrics import METRICS as ALL_METRICS
-from ecgrepro.evaluation.quality import low_quality_scores, recordings
+from ecgrepro.evaluation.quality import low_quality_scores
 from ecgrepro.evaluation.ranking import RANKINGS, RankedRecords
 from ecgrepro.evaluation.two_level import SeededRecords
-from ecgrepro.studies.evidence import RESAMPLING
+from ecgrepro.studies.evidence import RESAMPLING, clusters_of
 
 #: Metrics of an arm; the first decides, the second is the published one.
 METRICS = ("balanced_accuracy", "accuracy", "sensitivity", "specificity", "matthews_correlation")
@@ -70,11 +69,6 @@ def paired_answers(arms):
     return made
 
 
-def clusters_of(ids):
-    """Interval to the recording that it is drawn with, the first of its exact copies."""
-    return {interval: DUPLICATES.get(recording, recording) for interval, recording in recordings(ids).items()}
-
-
 def read_answers(tables, like=None):
     """Read the test part of prediction tables; intervals in the order of other answers, else of the first seed."""
     parts = [part for table in tables for _, part in table[table["part"] == "test"].groupby("seed")]
@@ -118,6 +112,11 @@ def count_answers(arms):
     block = np.concatenate(counted, axis=1)
     matrices = block.sum(axis=0).reshape(len(first.seeds), len(arms), 2, 2)
     return SeededRecords(first.seeds, matrices, (block,), True, len(first.ids))
+
+
+def scores_by_seed(runs, metrics):
+    """Scores of an arm's runs, float64 (n_seeds, n_metrics)."""
+    return observed_scores(count_answers([read_answers(parts_tested(runs))]), metrics)[:, 0]
 
 
 # Estimates: every resample is scored by all metrics

@@ -26,9 +26,9 @@ from ecgrepro.evaluation.seed_tests import equivalence_test
 from ecgrepro.evaluation.threshold import threshold_for, with_thresholds
 from ecgrepro.evaluation.trend import trend_of_values
 from ecgrepro.studies.arm_tables import tuned
+from ecgrepro.studies.evidence import clusters_of
 from ecgrepro.studies.quality_answers import (
     METRICS,
-    clusters_of,
     confusion_estimates,
     count_answers,
     differences,
@@ -37,6 +37,7 @@ from ecgrepro.studies.quality_answers import (
     paired_answers,
     parts_tested,
     read_answers,
+    scores_by_seed,
     seed_sequences,
     shared_seeds,
 )
@@ -127,7 +128,7 @@ def run_table(found, starts=tuple(STARTS)):
     """One row per run: its start, depth and seed, the metrics of `METRICS`, and what it cost. DataFrame."""
     rows = []
     for start, depth, runs in _arms(found, starts):
-        scores = observed_scores(count_answers([read_answers(parts_tested(runs))]), METRICS)[:, 0]
+        scores = scores_by_seed(runs, METRICS)
         for result, row in zip(runs, scores, strict=True):
             cost = {name: result["run"].get(name) for name in _COSTS}
             own = {"start": start, "depth": depth, "seed": result["trial"]["seed"]}
@@ -140,9 +141,8 @@ def transfer_table(found, starts=tuple(STARTS)):
     rows = []
     for start, depth, runs in _arms(found, starts):
         known = [run["history"].val_balanced_accuracy.iloc[run["run"]["best_epoch"] - 1] for run in runs]
-        tested = observed_scores(count_answers([read_answers(parts_tested(runs))]), DECIDING[:1])
         rows.append({"start": STARTS.get(start, start), "depth": depth, "validation": np.mean(known),
-                     "test": tested.mean(), "seeds": len(runs)})  # fmt: skip
+                     "test": scores_by_seed(runs, DECIDING[:1]).mean(), "seeds": len(runs)})  # fmt: skip
     return _frame(rows, ["start", "depth", "validation", "test", "seeds"])
 
 

@@ -7,9 +7,6 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from ecgrepro.corpora.ingest import ingest
-from ecgrepro.corpora.synthetic_butqdb import quality_cases, write_butqdb
-from ecgrepro.corpora.synthetic_nstdb import write_nstdb
 from ecgrepro.errors import DiskError, InputError, SettingsError
 from ecgrepro.evaluation.quality import low_quality_scores
 from ecgrepro.frames.graded_segments import GradedInput
@@ -25,6 +22,7 @@ from ecgrepro.training.recipe import FineTuning, QualityTraining
 from ecgrepro.training.trial import Trial
 from ecgrepro.training.workspace import Workspace
 from tests.studies import fabricated
+from tests.training import tiny
 
 INTERVAL = IntervalInput(fs=125.0)
 #: What anyone could tell apart: no noise at all, and noise that drowns everything.
@@ -37,13 +35,7 @@ LEARNT = ("icentia11k", "nstdb")
 
 @pytest.fixture(scope="module")
 def workspace(corpora, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("baselines")
-    ingest("nstdb", write_nstdb(folder / "nstdb_published", seed=1), folder / "nstdb", progress=False)
-    made = write_butqdb(folder / "butqdb_published", quality_cases(5, seconds=60), seed=5)
-    ingest("butqdb", made, folder / "butqdb", progress=False)
-    places = {name: corpora / name for name in ("icentia11k", "cinc2017")}
-    places |= {name: folder / name for name in ("nstdb", "butqdb")}
-    return Workspace(tuple(places.items()), folder / "work")
+    return tiny.open_quality_workspace(corpora, tmp_path_factory.mktemp("baselines"))
 
 
 def trial_of(workspace, *, learnt=LEARNT, seed=0, recipe=None, **changes):

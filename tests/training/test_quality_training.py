@@ -5,9 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ecgrepro.corpora.ingest import ingest
-from ecgrepro.corpora.synthetic_butqdb import quality_cases, write_butqdb
-from ecgrepro.corpora.synthetic_nstdb import write_nstdb
 from ecgrepro.errors import InputError, SettingsError
 from ecgrepro.frames.graded_segments import GradedInput
 from ecgrepro.frames.interval_input import IntervalInput
@@ -32,13 +29,7 @@ LEARNT = ("icentia11k", "nstdb")
 
 @pytest.fixture(scope="module")
 def workspace(corpora, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("quality")
-    ingest("nstdb", write_nstdb(folder / "nstdb_published", seed=1), folder / "nstdb", progress=False)
-    made = write_butqdb(folder / "butqdb_published", quality_cases(5, seconds=60), seed=5)
-    ingest("butqdb", made, folder / "butqdb", progress=False)
-    places = {name: corpora / name for name in ("icentia11k", "cinc2017")}
-    places |= {name: folder / name for name in ("nstdb", "butqdb")}
-    return Workspace(tuple(places.items()), folder / "work")
+    return tiny.open_quality_workspace(corpora, tmp_path_factory.mktemp("quality"))
 
 
 def trial_of(

@@ -2,6 +2,9 @@
 
 from dataclasses import replace
 
+from ecgrepro.corpora.ingest import ingest
+from ecgrepro.corpora.synthetic_butqdb import quality_cases, write_butqdb
+from ecgrepro.corpora.synthetic_nstdb import write_nstdb
 from ecgrepro.frames.af import AfInput
 from ecgrepro.training.recipe import FineTuning, Pretraining
 from ecgrepro.training.store import TrialStore
@@ -21,6 +24,16 @@ BLOCK = 4
 
 def open_workspace(corpora, work):
     return Workspace(tuple((name, corpora / name) for name in ("icentia11k", "cinc2017")), work)
+
+
+def open_quality_workspace(corpora, folder):
+    """The same corpora beside noise and graded recordings, which are made in `folder`."""
+    ingest("nstdb", write_nstdb(folder / "nstdb_published", seed=1), folder / "nstdb", progress=False)
+    made = write_butqdb(folder / "butqdb_published", quality_cases(5, seconds=60), seed=5)
+    ingest("butqdb", made, folder / "butqdb", progress=False)
+    places = {name: corpora / name for name in ("icentia11k", "cinc2017")}
+    places |= {name: folder / name for name in ("nstdb", "butqdb")}
+    return Workspace(tuple(places.items()), folder / "work")
 
 
 def open_store(folder):
