@@ -37,7 +37,8 @@ def rhythms(scale):
 def interval_table(scale="pilot"):
     """Count the test intervals as printed and as they are cut here, by label revision: DataFrame, empty without counts.
 
-    Columns: ``counted by``, ``high``, ``low``, ``total``, ``constant answer`` (the accuracy of always answering high).
+    Columns: ``counted by``, ``high quality``, ``low quality``, ``intervals``, ``constant answer`` (the accuracy of
+    always answering high).
     """
     counts = paths.results(scale, "data") / "counts.json"
     if not counts.exists():
@@ -46,8 +47,9 @@ def interval_table(scale="pilot"):
     ours = json.loads(counts.read_text())["cinc2017"]["segments_5s"]
     rows = {"the paper": printed} | {f"this project, labels {name}": found for name, found in ours.items()}
     table = pd.DataFrame([{"counted by": name} | row for name, row in rows.items()])
-    made = table[["counted by", "high", "low", "total"]]
-    return made.assign(**{"constant answer": made.high / made.total})
+    table = table[["counted by", "high", "low", "total"]]
+    made = table.rename(columns={"high": "high quality", "low": "low quality", "total": "intervals"})
+    return made.assign(**{"constant answer": made["high quality"] / made["intervals"]})
 
 
 def deepest(found, metric="balanced_accuracy"):
@@ -61,3 +63,17 @@ def deepest(found, metric="balanced_accuracy"):
             chosen += [run for depth in (0, max(depths)) for run in depths[depth]]
     rows = equality_table(chosen, starts=ALEXNET, metrics=(metric,)).to_dict("records")
     return [row | {"start": STARTS[row["start"]]} for row in rows]
+
+
+def in_words(table):
+    """Name the starts of a table as a reader would: DataFrame."""
+    return table.assign(start=[STARTS.get(start, start) for start in table["start"]])
+
+
+def brief_costs(costs):
+    """Choose from `freezing_cost.measure_costs` what a reader compares depths by, without the columns of its file."""
+    shown = {"depth": "depth", "cached": "cached", "trainable_parameters": "trainable parameters",
+             "milliseconds_per_interval": "ms per interval", "share_of_unfrozen": "share of unfrozen",
+             "epoch_seconds": "s per epoch", "first_epoch_seconds": "s of the first",
+             "peak_memory_MB": "peak memory, MB"}  # fmt: skip
+    return costs[list(shown)].rename(columns=shown)

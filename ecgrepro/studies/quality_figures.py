@@ -128,7 +128,8 @@ def draw_pareto(
         axes.errorbar(part[x], part.estimate, figures.reach(part), fmt="o", color=_colour(start), capsize=2,
                       markersize=7, label="features cached" if cached else "not cached", **own)  # fmt: skip
     for row in points.itertuples():
-        axes.annotate(f"{row.depth}", (getattr(row, x), row.estimate), (6, 5), textcoords="offset points")
+        aside = (5, 5) if row.cached else (5, -13)  # the same depth stands twice, and neighbours lie close
+        axes.annotate(f"{row.depth}", (getattr(row, x), row.estimate), aside, textcoords="offset points")
     best = points[non_dominated(points[x], points.estimate)].sort_values(x)
     axes.plot(best[x], best.estimate, color="#222222", linewidth=0.9, zorder=0, label="beaten by none")
     axes.set(xscale="log", xlabel=COSTS[x], ylabel=_LABELS[metric])
@@ -258,5 +259,10 @@ def _legend(made, axes, columns=3):
         named |= dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
     if named:
         made.legend(
-            named.values(), named.keys(), frameon=False, fontsize="small", loc="outside lower center", ncols=3
+            named.values(),
+            named.keys(),
+            frameon=False,
+            fontsize="small",
+            loc="outside lower center",
+            ncols=columns,
         )

@@ -5,9 +5,10 @@ import re
 import pandas as pd
 import pytest
 
+from ecgrepro import paths
 from ecgrepro.corpora.cinc2017 import CLASSES
 from ecgrepro.frames.quality_intervals import CINC2017_COUNTS
-from ecgrepro.studies import designs, freezing_page, openings, quality_tables
+from ecgrepro.studies import designs, freezing_cost, freezing_page, openings, quality_tables
 from tests.studies import fabricated_sizes
 from tests.studies.test_quality_tables import run
 
@@ -66,13 +67,28 @@ def test_without_runs_of_resnet1d_no_rhythm_is_known(monkeypatch):
 
 def test_no_revision_of_the_labels_gives_the_printed_numbers_of_intervals():
     table = freezing_page.interval_table().set_index("counted by")
-    assert (table.high + table.low == table.total).all()
+    assert (table["high quality"] + table["low quality"] == table["intervals"]).all()
     assert table.loc["the paper"].tolist() == [47_439, 1_168, 48_607, pytest.approx(47_439 / 48_607)]
     ours = table.drop("the paper")
-    assert ours.loc["this project, labels v3", ["high", "low"]].tolist() == list(CINC2017_COUNTS["v3"])
-    assert (ours.high > 47_439).all()
+    assert ours.loc["this project, labels v3", ["high quality", "low quality"]].tolist() == list(
+        CINC2017_COUNTS["v3"]
+    )
+    assert (ours["high quality"] > 47_439).all()
 
 
 def test_without_counts_there_is_no_table(tmp_path, monkeypatch):
     monkeypatch.setenv("ECGREPRO_HOME", str(tmp_path))
     assert freezing_page.interval_table().empty
+
+
+def test_a_cost_table_for_readers_has_the_measured_numbers_under_plain_names():
+    costs = freezing_cost.read_costs(paths.results("pilot", "freezing") / "measured" / "pilot")
+    brief = freezing_page.brief_costs(costs)
+    assert brief["ms per interval"].tolist() == costs.milliseconds_per_interval.tolist()
+    assert brief["trainable parameters"].tolist() == costs.trainable_parameters.tolist()
+    assert len(brief.columns) < len(costs.columns)
+
+
+def test_starts_are_named_in_words_and_unknown_ones_kept():
+    table = pd.DataFrame({"start": ["beat", "wide"], "depth": [0, 1]})
+    assert freezing_page.in_words(table).start.tolist() == ["AlexNet, beats", "wide"]
