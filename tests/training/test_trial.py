@@ -7,12 +7,17 @@ import pytest
 
 from ecgrepro.errors import SettingsError
 from ecgrepro.frames.af import AfInput
+from ecgrepro.frames.graded_segments import GradedInput
+from ecgrepro.frames.interval_input import IntervalInput
+from ecgrepro.frames.quality_mixture import MixtureInput
 from ecgrepro.training.recipe import (
     LATER,
     Adam,
     FineTuning,
     FuturePrediction,
+    Momentum,
     Pretraining,
+    QualityTraining,
     Stage,
     Transform,
     describe_recipe,
@@ -28,6 +33,14 @@ TRAINED = Trial(
     arm="beat_2048", fold=0, corpora=(("mitbih_arrhythmia", "beef"), ("svdb", "cafe")),
     recipe=Pretraining(fs=125.0, length=1024, checkpoints=(0.5, 1.0)), **COMMON,
 )  # fmt: skip
+BAND = IntervalInput(band=(0.5, 40.0))
+MIXED = Trial(
+    arm="band_7", fold=0, corpora=(("mitbih_arrhythmia", "beef"), ("nstdb", "cafe"), ("cinc2017", "c0ffee")),
+    recipe=QualityTraining(input=MixtureInput(interval=BAND), optimiser=Momentum()), freeze_depth=7, **COMMON,
+)  # fmt: skip
+GRADED = replace(
+    MIXED, arm="butqdb_7", corpora=MIXED.corpora[1:], recipe=QualityTraining(input=GradedInput())
+)
 
 
 def test_a_described_trial_has_its_key_for_ever():
@@ -52,7 +65,8 @@ def read_trial(described):
     """The Trial of a trial.json."""
     described = dict(described)
     stage, recipe = described.pop("stage"), described.pop("recipe")
-    parts = {"optimiser": Adam(**recipe["optimiser"])}
+    kind = Momentum if "momentum" in recipe["optimiser"] else Adam
+    parts = {"optimiser": kind(**recipe["optimiser"])}
     if stage == "pretraining":
         parts |= {"checkpoints": tuple(recipe["checkpoints"]),
                   "future": FuturePrediction(**recipe.get("future", {}))}  # fmt: skip
@@ -61,12 +75,24 @@ def read_trial(described):
         rates = [
             stage | {"learning_rate": _tuple(stage["learning_rate"])} for stage in recipe.get("stages", ())
         ]
-        parts |= {"input": rebuilt(AfInput, recipe["input"]), "groups": tuple(recipe.get("groups", (0,))),
-                  "stages": tuple(Stage(**stage) for stage in rates)}  # fmt: skip
-        made = rebuilt(FineTuning, recipe, **parts)
+        parts |= {
+            "groups": tuple(recipe.get("groups", (0,))),
+            "stages": tuple(Stage(**stage) for stage in rates),
+        }
+        made = _supervised(recipe, parts)
     shown = described.pop("transform", None)
     transform = shown and Transform(shown["kind"], tuple(map(_tuple, shown["settings"])))
     return rebuilt(Trial, described, recipe=made, corpora=_tuple(described["corpora"]), transform=transform)
+
+
+def _supervised(recipe, parts):
+    """The `FineTuning` or `QualityTraining` of a description, told apart by their inputs."""
+    how = {name: _tuple(value) for name, value in recipe["input"].items()}
+    if "interval" not in how:
+        return rebuilt(FineTuning, recipe, input=rebuilt(AfInput, how), **parts)
+    interval = IntervalInput(**{name: _tuple(value) for name, value in how.pop("interval").items()})
+    kind = MixtureInput if "low_snr_db" in how else GradedInput
+    return rebuilt(QualityTraining, recipe, input=rebuilt(kind, how, interval=interval), **parts)
 
 
 def _tuple(value):
@@ -79,7 +105,7 @@ def test_committed_trials_have_the_keys_that_their_folders_are_named_by():
         assert read_trial(json.loads(path.read_text())).key == path.parent.name, path
 
 
-@pytest.mark.parametrize("trial", [TUNED, TRAINED], ids=lambda trial: trial.stage)
+@pytest.mark.parametrize("trial", [TUNED, TRAINED, MIXED, GRADED], ids=lambda trial: trial.arm)
 def test_a_trial_can_be_read_back_from_its_description(trial):
     assert read_trial(json.loads(json.dumps(trial.to_dict()))) == trial
 
