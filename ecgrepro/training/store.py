@@ -108,16 +108,36 @@ def _json(content):
     return json.dumps(content, indent=1, sort_keys=True) + "\n"
 
 
+class Result(dict):
+    """One trial's results: ``key``, ``trial``, ``run``, ``history``, ``predictions``.
+
+    Predictions are read when they are first asked for: most of what a page or the ledger asks, such as which trials
+    have finished, is answered without, and the tables of a pilot are some gigabytes in memory.
+    """
+
+    def __init__(self, folder, known):
+        super().__init__(known)
+        self._folder = folder
+
+    def __missing__(self, name):
+        if name != "predictions":
+            raise KeyError(name)
+        self[name] = read_predictions(self._folder / "predictions.parquet")
+        return self[name]
+
+    def __or__(self, other):
+        return Result(self._folder, {**self, **other})
+
+
 def read_result(folder):
-    """Read one trial's results: dict of ``key``, ``trial``, ``run``, ``history``, ``predictions``."""
+    """Read one trial's results: `Result`."""
     folder = Path(folder)
-    return {
+    return Result(folder, {
         "key": folder.name,
         "trial": json.loads((folder / "trial.json").read_text()),
         "run": json.loads((folder / "run.json").read_text()),
         "history": pd.read_csv(folder / "history.csv"),
-        "predictions": read_predictions(folder / "predictions.parquet"),
-    }
+    })  # fmt: skip
 
 
 def read_results(folder):

@@ -150,3 +150,15 @@ def test_a_lock_can_be_taken_again(store):
 def test_weights_are_named_after_the_share_of_the_pass(store):
     assert store.weights("abc", 0.5).name == "extractor-0.5.npz"
     assert store.weights("abc", 1.0).name == "extractor-1.npz"
+
+
+def test_predictions_are_read_when_they_are_asked_for_and_once(store, monkeypatch):
+    store.commit(TRIAL, HISTORY, predictions(), RUN)
+    found = store.results_of(TRIAL.key)
+    changed = found | {"note": 1}
+    assert "predictions" not in found
+    assert changed["predictions"].equals(found["predictions"])
+    monkeypatch.setattr(module, "read_predictions", None)  # would fail if it were called again
+    assert found["predictions"] is found["predictions"]
+    with pytest.raises(KeyError, match="logits"):
+        found["logits"]
