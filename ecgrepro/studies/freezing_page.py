@@ -47,8 +47,8 @@ def interval_table(scale="pilot"):
     ours = json.loads(counts.read_text())["cinc2017"]["segments_5s"]
     rows = {"the paper": printed} | {f"this project, labels {name}": found for name, found in ours.items()}
     table = pd.DataFrame([{"counted by": name} | row for name, row in rows.items()])
-    table = table[["counted by", "high", "low", "total"]]
-    made = table.rename(columns={"high": "high quality", "low": "low quality", "total": "intervals"})
+    shown = {"counted by": "counted by", "high": "high quality", "low": "low quality", "total": "intervals"}
+    made = table[list(shown)].rename(columns=shown)
     return made.assign(**{"constant answer": made["high quality"] / made["intervals"]})
 
 
@@ -61,8 +61,7 @@ def deepest(found, metric="balanced_accuracy"):
     for depths in by_depth(found, ALEXNET).values():
         if len(depths) > 1 and 0 in depths:
             chosen += [run for depth in (0, max(depths)) for run in depths[depth]]
-    rows = equality_table(chosen, starts=ALEXNET, metrics=(metric,)).to_dict("records")
-    return [row | {"start": STARTS[row["start"]]} for row in rows]
+    return in_words(equality_table(chosen, starts=ALEXNET, metrics=(metric,))).to_dict("records")
 
 
 def in_words(table):

@@ -105,7 +105,9 @@ def test_committed_trials_have_the_keys_that_their_folders_are_named_by():
         assert read_trial(json.loads(path.read_text())).key == path.parent.name, path
 
 
-@pytest.mark.parametrize("trial", [TUNED, TRAINED, MIXED, GRADED], ids=lambda trial: trial.arm)
+@pytest.mark.parametrize(
+    "trial", [TUNED, TRAINED, MIXED, GRADED], ids=lambda trial: f"{trial.stage} {trial.arm}"
+)
 def test_a_trial_can_be_read_back_from_its_description(trial):
     assert read_trial(json.loads(json.dumps(trial.to_dict()))) == trial
 
