@@ -22,6 +22,7 @@ from ecgrepro.evaluation.epochs import run_difference, run_estimate, values_by_s
 from ecgrepro.evaluation.quality import recordings
 from ecgrepro.evaluation.trend import trend
 from ecgrepro.studies.designs import STUDIES, complete, find_arm, find_arms, results, stacked
+from ecgrepro.studies.remembered import remembered
 from ecgrepro.studies.switches import switch_effects
 from ecgrepro.training.published_start import IMAGENET, provenance
 
@@ -128,7 +129,8 @@ def gains(scale="pilot", arm="beat_2048", reference="random", metric="macro_f1")
         runs = [complete("resnet1d", scale, name, share) for name in (arm, reference)]
         if None in runs:
             continue
-        result = paired_difference(*map(stacked, runs), metric, **RESAMPLING)
+        result = remembered("gain", [run for chosen in runs for run in chosen], (metric, RESAMPLING),
+                            lambda runs=runs: paired_difference(*map(stacked, runs), metric, **RESAMPLING))  # fmt: skip
         kept = ("estimate", "low", "high", "n_seeds", "n_records")
         made.append({"arm": arm, "labels": share} | {key: getattr(result, key) for key in kept})
     return made
@@ -141,11 +143,15 @@ def switch_effects_of(scale="pilot", labels=0.1):
         runs = complete("resnet1d", scale, arm, share)
         return runs and stacked(runs)
 
-    return switch_effects(table, labels, **RESAMPLING)
+    return remembered("switches", results("resnet1d", scale), (scale, labels, RESAMPLING),
+                      lambda: switch_effects(table, labels, **RESAMPLING))  # fmt: skip
 
 
 def _measure(claim, scale, places, runs):
-    result, how = _result(claim, runs)
+    result, how = remembered(
+        "estimate", [run for chosen in runs for run in chosen], (claim.rule, claim.comparison, places),
+        lambda: _result(claim, runs),
+    )  # fmt: skip
     few = _too_few_orders(result)
     parts = [supplied(*place, scale, chosen) for place, chosen in zip(places, runs, strict=True)]
     return Estimate(
