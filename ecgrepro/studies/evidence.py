@@ -23,6 +23,7 @@ from ecgrepro.evaluation.trend import trend
 from ecgrepro.studies.designs import STUDIES, complete, find_arm, find_arms, results, stacked
 from ecgrepro.studies.evidence_areas import area
 from ecgrepro.studies.evidence_parts import supplied
+from ecgrepro.studies.remembered import remembered
 from ecgrepro.studies.switches import switch_effects
 
 SCALES = ("paper", "colab", "pilot")
@@ -136,7 +137,8 @@ def gains(scale="pilot", arm="beat_2048", reference="random", metric="macro_f1")
         runs = [complete("resnet1d", scale, name, share) for name in (arm, reference)]
         if None in runs:
             continue
-        result = paired_difference(*map(stacked, runs), metric, **RESAMPLING)
+        result = remembered("gain", [run for chosen in runs for run in chosen], (metric, RESAMPLING),
+                            lambda runs=runs: paired_difference(*map(stacked, runs), metric, **RESAMPLING))  # fmt: skip
         kept = ("estimate", "low", "high", "n_seeds", "n_records")
         made.append({"arm": arm, "labels": share} | {key: getattr(result, key) for key in kept})
     return made
@@ -149,11 +151,15 @@ def switch_effects_of(scale="pilot", labels=0.1):
         runs = complete("resnet1d", scale, arm, share)
         return runs and stacked(runs)
 
-    return switch_effects(table, labels, **RESAMPLING)
+    return remembered("switches", results("resnet1d", scale), (scale, labels, RESAMPLING),
+                      lambda: switch_effects(table, labels, **RESAMPLING))  # fmt: skip
 
 
 def _measure(claim, scale, places, runs):
-    result, how = _result(claim, runs)
+    result, how = remembered(
+        "estimate", [run for chosen in runs for run in chosen], (claim.rule, claim.comparison, places),
+        lambda: _result(claim, runs),
+    )  # fmt: skip
     if result is None:
         return None
     few = _too_few_orders(result)

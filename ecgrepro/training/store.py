@@ -117,16 +117,16 @@ class Result(dict):
 
     def __init__(self, folder, known):
         super().__init__(known)
-        self._folder = folder
+        self.folder = folder
 
     def __missing__(self, name):
         if name != "predictions":
             raise KeyError(name)
-        self[name] = read_predictions(self._folder / "predictions.parquet")
+        self[name] = read_predictions(self.folder / "predictions.parquet")
         return self[name]
 
     def __or__(self, other):
-        return Result(self._folder, {**self, **other})
+        return Result(self.folder, {**self, **other})
 
 
 def read_result(folder):
