@@ -20,6 +20,7 @@ from ecgrepro.evaluation.comparison import arm_estimate, paired_difference
 from ecgrepro.evaluation.epochs import run_difference, run_estimate, values_by_seed
 from ecgrepro.evaluation.quality import recordings
 from ecgrepro.evaluation.trend import trend
+from ecgrepro.studies.calibration_rank import rank_control
 from ecgrepro.studies.designs import STUDIES, complete, find_arm, find_arms, results, stacked
 from ecgrepro.studies.evidence_areas import area
 from ecgrepro.studies.evidence_parts import supplied
@@ -84,6 +85,8 @@ def estimate(claim, scale):
     if claim.rule == "count":
         counts = paths.results(scale, "data") / "counts.json"
         return count_estimate(claim, json.loads(counts.read_text()), scale) if counts.exists() else None
+    if claim.study == "calibration":
+        return _of_temperature(claim, scale)
     comparison = claim.comparison
     if comparison["metric"] in RUN_METRICS and comparison["metric"] not in EPOCHS:
         return None  # asks for another machine's hours, or for an accuracy that histories do not hold
@@ -100,6 +103,27 @@ def _arms(claim):
     """Arms of the ledger that a claim names; none for one that is decided without."""
     comparison = claim.comparison
     return comparison.get("arms") or [comparison[key] for key in ("arm",) if key in comparison]
+
+
+def _of_temperature(claim, scale):
+    """Macro AUC after one temperature minus before, of a net that gives a recording several labels."""
+    study, level = "ptbxl_transfer", LEVELS[claim.rule]
+
+    def make():
+        made = rank_control(study, scale, level=level, seed=RESAMPLING["seed"])
+        return made and (made.place, made.difference)
+
+    found = remembered("temperature", results(study, scale), (scale, level, RESAMPLING["seed"]), make)
+    if found is None:
+        return None
+    place, result = found
+    runs = complete(place[0], scale, place[1], claim.comparison["label_fraction"])
+    return Estimate(
+        result.estimate, result.low, result.high, level, scale,
+        substitutes=replaced_parts(claim, supplied(*place, scale, runs)),
+        n_seeds=result.n_seeds, n_records=result.n_records,
+        detail=f"{_named([place])}: {result.design}, two-level bootstrap over seeds and records",
+    )  # fmt: skip
 
 
 def _compared(claim):

@@ -4,10 +4,10 @@ import json
 
 import numpy as np
 import pandas as pd
-from fabricated import WORKSPACE, history
 
 from ecgrepro.evaluation.predictions import prediction_table
 from ecgrepro.studies import ptbxl_transfer as study
+from tests.studies.fabricated import WORKSPACE, history
 
 CLASSES = ("CD", "HYP", "MI", "NORM", "STTC")
 #: Positives of each class in the test set: HYP has too few to count.

@@ -7,9 +7,9 @@ from sklearn.metrics import roc_auc_score
 
 from ecgrepro.claims import decide, ledger
 from ecgrepro.evaluation.predictions import labels, logits
-from ecgrepro.studies import designs, evidence, evidence_areas, ptbxl_transfer
+from ecgrepro.studies import designs, evidence, evidence_areas, evidence_parts, ptbxl_transfer
 from ecgrepro.studies.evidence_areas import patients
-from tests.studies import fabricated_diagnoses as fabricated
+from tests.studies import fabricated_project as fabricated
 
 CLAIMS = {claim.id: claim for claim in ledger.load()}
 PAPER = ptbxl_transfer.SCALES["paper"]
@@ -47,7 +47,7 @@ def home(tmp_path, monkeypatch, found):
     listed = lambda study, scale: found if (study, scale) == ("ptbxl_transfer", "paper") else []  # noqa: E731
     monkeypatch.setattr(designs, "results", listed)
     monkeypatch.setattr(evidence, "results", listed)
-    monkeypatch.setattr("ecgrepro.studies.evidence_parts.results", listed)
+    monkeypatch.setattr(evidence_parts, "results", listed)
     monkeypatch.setattr(evidence_areas, "RESAMPLES", 200)
 
 
@@ -133,3 +133,18 @@ def test_recordings_of_one_patient_are_drawn_together():
 
 def fabricated_run():
     return {"run": {"drawn_together": [["a", "b"]]}}
+
+
+def test_one_temperature_leaves_the_order_of_every_class(monkeypatch):
+    scale = replace(SCALE, arms=SCALE.arms | {"georgia_random": PAPER.arms["georgia_random"]})
+    runs = fabricated.results(
+        fabricated.trials(replace(scale, arms={"georgia_random": scale.arms["georgia_random"]})), knowledge
+    )
+    monkeypatch.setitem(ptbxl_transfer.SCALES, "paper", scale)
+    listed = lambda study, name: runs if (study, name) == ("ptbxl_transfer", "paper") else []  # noqa: E731
+    for module in (designs, evidence, evidence_parts):
+        monkeypatch.setattr(module, "results", listed)
+    made = evidence.estimate(CLAIMS["SL-E4-rank"], "paper")
+    assert made.value == pytest.approx(0, abs=1e-4)
+    assert made.substitutes == ()
+    assert decide(CLAIMS["SL-E4-rank"], made).word == "supported"
