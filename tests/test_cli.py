@@ -132,8 +132,8 @@ def test_claims_in_words_show_published_and_measured(ecgrepro, monkeypatch):
         (
             ["astrology"],
             [
-                "study: expected one of calibration, data, freezing, pretrain_size, ptbxl_transfer, resnet1d, spectrogram2d; "
-                "got 'astrology'"
+                "study: expected one of calibration, data, freezing, pretrain_size, ptbxl_transfer, resnet1d, "
+                "spectrogram2d; got 'astrology'"
             ],
         ),
         (["resnet1d", "--scale", "huge"], ["scale: expected one of demo, pilot, colab, paper; got 'huge'"]),

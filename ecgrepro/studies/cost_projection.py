@@ -1,9 +1,9 @@
 """What every study would cost at every scale: trials x frames x epochs, over a measured speed.
 
 Every trial that a study writes down is counted (`ecgrepro.studies.trial_frames`); `data` and `calibration` train
-nothing. Counted are training frames, forward and backward, and of signal quality the test, which is larger than what is learnt
-from; validation adds about two in a hundred, transforms, the transformer of future prediction and the disk are left
-out, and a net with a frozen prefix is counted as if nothing were frozen.
+nothing. Counted are training frames, forward and backward, and of signal quality the test, which is larger than what is
+learnt from; validation adds about two in a hundred, transforms, the transformer of future prediction and the disk are
+left out, and a net with a frozen prefix is counted as if nothing were frozen.
 """
 
 import json
