@@ -100,8 +100,18 @@ def test_claims_can_be_those_of_one_study(ecgrepro):
     assert {row["study"] for row in json.loads(out)} == {"data"}
     _, lines, _ = ecgrepro("claims", "--study", "data")
     assert len(lines.splitlines()) == len(json.loads(out))
-    known = "study: expected one of data, resnet1d, spectrogram2d, pretrain_size, freezing; got 'calibration'"
-    refused(ecgrepro("claims", "--study", "calibration"), known)
+    studies = "data, resnet1d, spectrogram2d, pretrain_size, freezing, ptbxl_transfer, calibration"
+    refused(ecgrepro("claims", "--study", "astrology"), f"study: expected one of {studies}; got 'astrology'")
+
+
+@pytest.mark.usefixtures("no_results")
+@pytest.mark.parametrize("study", ["ptbxl_transfer", "calibration"])
+def test_claims_of_a_study_without_results_are_not_run_unless_printed_figures_decide_them(ecgrepro, study):
+    status, out, _ = ecgrepro("claims", "--json", "--study", study)
+    rows = json.loads(out)
+    assert (status, {row["study"] for row in rows}) == (0, {study})
+    assert {row["rule"] for row in rows if row["verdict"] != "not run"} <= {"arithmetic"}
+    assert all(row["missing"] for row in rows if row["verdict"] == "not run")
 
 
 def test_claims_in_words_show_published_and_measured(ecgrepro, monkeypatch):
@@ -120,9 +130,10 @@ def test_claims_in_words_show_published_and_measured(ecgrepro, monkeypatch):
     ("words", "parts"),
     [
         (
-            ["ptbxl_transfer"],
+            ["astrology"],
             [
-                "study: expected one of data, freezing, pretrain_size, resnet1d, spectrogram2d; got 'ptbxl_transfer'"
+                "study: expected one of calibration, data, freezing, pretrain_size, ptbxl_transfer, resnet1d, "
+                "spectrogram2d; got 'astrology'"
             ],
         ),
         (["resnet1d", "--scale", "huge"], ["scale: expected one of demo, pilot, colab, paper; got 'huge'"]),

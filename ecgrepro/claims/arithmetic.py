@@ -26,6 +26,7 @@ from ecgrepro.claims.arithmetic_freezing import (
     rank_correlation,
 )
 from ecgrepro.claims.arithmetic_mcnemar import significant_pairs
+from ecgrepro.claims.arithmetic_ptbxl_transfer import share_of_sum
 from ecgrepro.claims.claim import printed_interval
 from ecgrepro.claims.printed_inputs import by_part, minus, printed_groups, printed_inputs, ratio
 from ecgrepro.errors import InputError
@@ -283,5 +284,6 @@ CHECKS = {
         significant_pairs,
         extreme_spreads,
         alexnet_parameters,
+        share_of_sum,
     )
 }

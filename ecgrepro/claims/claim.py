@@ -4,12 +4,14 @@ import math
 from dataclasses import dataclass, field
 
 #: Last-digit units that a printed figure may lie below and above the true one. A truncated figure is
-#: never above it; a difference of two rounded, or of two truncated, figures is off by up to one unit.
+#: never above it; a difference of two rounded, or of two truncated, figures is off by up to one unit. What was read off
+#: a figure is within a few units of it, by what the reader of that figure states.
 ROUNDINGS = {
     "rounded": (-0.5, 0.5),
     "truncated": (0.0, 1.0),
     "difference": (-1.0, 1.0),
     "lower_bound": (0.0, math.inf),
+    **{f"within_{units}": (-float(units), float(units)) for units in (3, 4, 6, 12)},
 }
 
 

@@ -6,7 +6,7 @@ from ecgrepro.claims.arithmetic import CHECKS
 from ecgrepro.claims.claim import ROUNDINGS
 from ecgrepro.errors import InputError
 
-STUDIES = ("data", "resnet1d", "spectrogram2d", "pretrain_size", "freezing")
+STUDIES = ("data", "resnet1d", "spectrogram2d", "pretrain_size", "freezing", "ptbxl_transfer", "calibration")
 
 #: Keys of a comparison by rule: (obligatory, optional).
 COMPARISONS = {
@@ -21,10 +21,15 @@ COMPARISONS = {
 #: Metrics that a run record or a history holds; all others are computed from per-record predictions.
 RUN_METRICS = ("last_epoch", "pretraining_accuracy", "pretraining_hours", "seconds_per_epoch")
 
+#: Metrics of predictions that give a recording several labels, none or all of them true; beside these `auc_` and a
+#: label, which is that label's own area under the ROC curve. All count every recording once.
+MULTILABEL_METRICS = ("macro_auc", "multilabel_macro_f1")
+
 #: What a claim can require of a run; units: Hz for the rate, samples for the frames, a share of the corpus. A claim
 #: that compares arms which differ in a part requires the list of what they have. The corpora are those tested on, and
 #: trained on too unless a training corpus of its own is required; the initialisation is "random", "pretrained" (which
-#: the parts of the pre-training describe) or "imagenet" (published weights of that data set).
+#: the parts of the pre-training describe) or "imagenet" (published weights of that data set); the input, required where
+#: it is not the signal or where it is what is compared, is "signal", or "fourier_real", "fourier_imag", "fourier_abs".
 REQUIREMENTS = {
     "corpora",
     "training_corpus",
@@ -37,6 +42,7 @@ REQUIREMENTS = {
     "model",
     "width",
     "sampling_rate",
+    "input",
     "frame",
     "budget",
     "machine",
@@ -64,6 +70,11 @@ _NESTED = {
     "requires": (set(), REQUIREMENTS),
     "implied_difference": ({"reference", "rule", "margin"}, {"direction"}),
 }
+
+
+def multilabel(metric):
+    """Whether the ledger's metric of that name is one of predictions with several labels per recording."""
+    return metric in MULTILABEL_METRICS or metric.startswith("auc_")
 
 
 def check_keys(where, mapping, keys, fix="See ecgrepro/claims/schema.py for the fields."):
@@ -102,13 +113,33 @@ def _check_comparison(where, comparison, content):
         _check_level(where, comparison.get("level"))
     check_direction(where, rule, comparison.get("direction"))
     arms = comparison.get("arms")
-    wrong = not isinstance(arms, list) or len(arms) < 2 or (rule != "trend" and len(arms) != 2)
-    if "arms" in obligatory and wrong:
-        raise InputError(f"{where}: arms", "two arms (a trend: two or more)", repr(arms), "List the arms.")
+    fractions = comparison.get("label_fraction")
+    if "arms" in obligatory:
+        _check_arms(where, rule, arms, isinstance(fractions, list))
     for arm in arms or [comparison[key] for key in ("arm",) if key in comparison]:
         _check_choice(f"{where}: arm", arm, content["arms"], "Enter the arm at the ledger's head.")
     if "metric" in obligatory:
         _check_choice(f"{where}: metric", comparison["metric"], content["metrics"], "Name a known metric.")
+        _check_label_fraction(where, rule, fractions)
+
+
+def _check_arms(where, rule, arms, along_shares):
+    several = 0 if not isinstance(arms, list) else len(arms)
+    fits = several == 2 if rule != "trend" else several in (1, 2) if along_shares else several > 1
+    if not fits:
+        expected = "two arms (a trend: two or more; one or two where label_fraction is a list)"
+        raise InputError(f"{where}: arms", expected, repr(arms), "List the arms.")
+
+
+def _check_label_fraction(where, rule, given):
+    shares = given if isinstance(given, list) else [given]
+    fits = all(isinstance(share, Real) and not isinstance(share, bool) and 0 < share <= 1 for share in shares)
+    if isinstance(given, list):
+        rising = fits and len(shares) > 1 and sorted(set(shares)) == shares
+        fits = fits and {"trend": rising, "value": False}.get(rule, len(shares) == 2)
+    if not fits:
+        expected = "a share above 0, up to 1; or a list: one share per arm, or a trend's from least to most"
+        raise InputError(f"{where}: label_fraction", expected, repr(given), "Give shares of the records.")
 
 
 def _check_level(where, level):

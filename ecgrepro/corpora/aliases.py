@@ -7,6 +7,7 @@ Any other name is that of a data set. To add one: a line in `ALIASES`.
 ALIASES = {
     "cinc2017_v0": ("cinc2017", {"labels": "v0"}),
     "cinc2017_v2": ("cinc2017", {"labels": "v2"}),
+    "ptbxl_500hz": ("ptbxl", {"fs": 500}),
     "mitbih_rhythms": ("mitbih_arrhythmia", {"rhythms": True}),
 }
 

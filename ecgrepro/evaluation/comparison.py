@@ -18,7 +18,7 @@ import pandas as pd
 from ecgrepro.errors import InputError
 from ecgrepro.evaluation.intervals import check_resampling, percentile_limits
 from ecgrepro.evaluation.metrics import get_metric
-from ecgrepro.evaluation.predictions import logit_columns, validate_predictions
+from ecgrepro.evaluation.predictions import is_multi_label, labels, logit_columns, validate_predictions
 from ecgrepro.evaluation.seed_tests import (
     EquivalenceTest,
     TTest,
@@ -268,6 +268,9 @@ def check_paired(first, second):
     if logit_columns(first) != logit_columns(second):
         got = f"{len(logit_columns(first))} and {len(logit_columns(second))}"
         raise InputError("arms", "the same number of classes", got, "Compare nets of one task.")
+    if is_multi_label(first) != is_multi_label(second):
+        raise InputError("arms", "one label per record in both, or several in both", "one of each",
+                         "Compare nets of one task.")  # fmt: skip
     seeds = [sorted(set(table["seed"])) for table in (first, second)]
     if seeds[0] != seeds[1]:
         got = f"{seeds[0]} and {seeds[1]}"
@@ -277,8 +280,9 @@ def check_paired(first, second):
         got = f"{len(keys[0] - keys[1])} only in the first and {len(keys[1] - keys[0])} only in the second"
         got += f", such as {min(keys[0] ^ keys[1])[1]!r}"
         raise InputError("arms", "the same records in each seed", got, "Give both arms the same split.")
-    for column in ("label", "fold"):
-        unequal = (first[column] != second[column]).to_numpy()
+    for column, read in (("label", labels), ("fold", lambda table: table["fold"].to_numpy())):
+        differ = read(first) != read(second)
+        unequal = differ.reshape(len(first), -1).any(axis=1)
         if unequal.any():
             got = f"{unequal.sum()} that differ, first {first['record_id'][unequal].iloc[0]!r}"
             raise InputError(

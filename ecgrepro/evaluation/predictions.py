@@ -1,8 +1,9 @@
 """The table of predictions that every trial leaves, and its Parquet file.
 
 One row per record: what the net answered (logits), what was right (label), in which part, fold
-and seed. Tables of several seeds are stacked with `combine_predictions`; every number of a study
-page can be computed from such tables alone.
+and seed. A record has one class (column ``label``) or any number of them: a multi-label table has
+``label_0 .. label_{n_classes - 1}`` instead, each 0 or 1. Tables of several seeds are stacked with
+`combine_predictions`; every number of a study page can be computed from such tables alone.
 """
 
 import contextlib
@@ -15,17 +16,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ecgrepro.errors import DiskError, InputError
-
-#: What a row can belong to. Training records leave no predictions.
-PARTS = ("validation", "test")
-_KEYS = ("record_id", "part", "label", "fold", "seed")
-_DTYPES = {"label": np.int8, "fold": np.int32, "seed": np.int64}
-
-
-def logit_columns(table):
-    """Return the table's columns ``logit_0 .. logit_{n_classes - 1}`` in class order."""
-    n_logits = sum(str(column).startswith("logit_") for column in table.columns)
-    return [f"logit_{index}" for index in range(n_logits)]
+from ecgrepro.evaluation.prediction_checks import (
+    check_columns,
+    check_integers,
+    check_logits,
+    check_records,
+    check_strings,
+    key_columns,
+    label_columns,
+    logit_columns,
+)
 
 
 def logits(table):
@@ -33,8 +33,29 @@ def logits(table):
     return table[logit_columns(table)].to_numpy(np.float32)
 
 
+def is_multi_label(table):
+    """Return whether each class of a record has a label of its own, 0 or 1."""
+    return label_columns(table) != ["label"]
+
+
+def labels(table):
+    """Return the table's labels, int8: classes (n_records,), or, multi-label, 0 or 1 (n_records, n_classes)."""
+    columns = label_columns(table)
+    return table[columns].to_numpy(np.int8) if is_multi_label(table) else table["label"].to_numpy(np.int8)
+
+
 def predicted_classes(table):
-    """Return the class of the largest logit, int64 (n_records,); the lowest index wins a tie."""
+    """Return the class of the largest logit, int64 (n_records,); the lowest index wins a tie.
+
+    Raises
+    ------
+    InputError
+        For a multi-label table: there each class is answered for itself, and no class is "the" answer.
+    """
+    if is_multi_label(table):
+        got = f"{len(label_columns(table))} labels of 0 or 1 per record"
+        fix = "Judge the classes one by one, for instance with class_ranks.class_auc."
+        raise InputError("predictions", "one class per record", got, fix)
     return logits(table).argmax(axis=1)
 
 
@@ -44,8 +65,8 @@ def prediction_table(record_ids, labels, logits, *, part, fold, seed):
     Parameters
     ----------
     record_ids : sequence of str, (n_records,)
-    labels : integer array, (n_records,)
-        Class indices.
+    labels : integer array, (n_records,) or (n_records, n_classes)
+        Class indices; or, for a multi-label table, 0 or 1 (or booleans) for each class.
     logits : float array, (n_records, n_classes)
         Unnormalised scores in class order.
     part : {"validation", "test"}
@@ -56,12 +77,14 @@ def prediction_table(record_ids, labels, logits, *, part, fold, seed):
     -------
     pandas.DataFrame
         Columns record_id (str), part (str), label (int8), fold (int32), seed (int64),
-        logit_0 .. logit_{n_classes - 1} (float32).
+        logit_0 .. logit_{n_classes - 1} (float32). A multi-label table has
+        label_0 .. label_{n_classes - 1} (int8) in place of label.
 
     Raises
     ------
     InputError
-        Where `validate_predictions` would, or when the three arrays differ in length.
+        Where `validate_predictions` would, or when the three arrays differ in length, or labels
+        and logits in the number of classes.
     """
     logits, record_ids, labels = np.asarray(logits), list(record_ids), np.asarray(labels)
     if logits.ndim != 2 or not len(record_ids) == len(labels) == len(logits):
@@ -69,9 +92,26 @@ def prediction_table(record_ids, labels, logits, *, part, fold, seed):
         raise InputError(
             "predictions", "one label and one row of logits per record", got, "Align the arrays."
         )
-    keys = {"record_id": record_ids, "part": part, "label": labels, "fold": fold, "seed": seed}
+    keys = {
+        "record_id": record_ids,
+        "part": part,
+        **_named_labels(labels, logits),
+        "fold": fold,
+        "seed": seed,
+    }
     scores = {f"logit_{index}": column for index, column in enumerate(logits.T)}
     return validate_predictions(pd.DataFrame(keys | scores))
+
+
+def _named_labels(labels, logits):
+    """Return the columns of labels by name."""
+    if labels.ndim == 1:
+        return {"label": labels}
+    if labels.shape != logits.shape:
+        got, fix = f"shapes {labels.shape} and {logits.shape}", "Pass a label of every class."
+        raise InputError("predictions", "multi-label labels of the logits' shape", got, fix)
+    labels = labels.astype(np.int8) if labels.dtype == bool else labels
+    return {f"label_{index}": column for index, column in enumerate(labels.T)}
 
 
 def validate_predictions(table, where="predictions"):
@@ -86,93 +126,35 @@ def validate_predictions(table, where="predictions"):
     Returns
     -------
     pandas.DataFrame
-        A copy in column order record_id, part, label, fold, seed, logit_0, logit_1, ...
+        A copy in column order record_id, part, label (or label_0, label_1, ...), fold, seed,
+        logit_0, logit_1, ...
 
     Raises
     ------
     InputError
-        For missing or unknown columns, an empty table, an unknown part, integers of another type
-        or out of range, logits that are not finite, a record twice within one seed and part, or a
-        record with two labels.
+        For missing or unknown columns, both forms of label or neither, another number of labels
+        than of logits in the multi-label form, an empty table, an unknown part, integers of another
+        type or out of range, logits that are not finite, a record twice within one seed and part,
+        or a record with two labels (in the multi-label form: with two sets of them).
     """
-    _check_columns(table, where)
-    _check_strings(table, where)
-    for column, limit in (("label", len(logit_columns(table))), ("fold", 2**31), ("seed", 2**63)):
-        _check_integers(table[column], limit, where)
+    check_columns(table, where)
+    check_strings(table, where)
+    check_integers(table, where)
     table = _with_dtypes(table)
-    _check_logits(table, where)
-    _check_records(table, where)
+    check_logits(table, where)
+    check_records(table, where)
     return table
 
 
-def _check_columns(table, where):
-    wanted = [*_KEYS, *logit_columns(table)]
-    if set(wanted) != set(table.columns) or len(wanted) != table.shape[1] or len(wanted) < len(_KEYS) + 2:
-        expected = f"columns {', '.join(_KEYS)}, logit_0, logit_1 and so on without a gap"
-        raise InputError(
-            where, expected, f"columns {list(table.columns)}", "Write it with write_predictions."
-        )
-    if not len(table):
-        raise InputError(where, "at least one record", "an empty table", "Run the trial again.")
-
-
-def _check_strings(table, where):
-    plain = _are_names(table["record_id"])
-    bad_ids = [] if plain else [v for v in table["record_id"] if not isinstance(v, str) or not v]
-    if bad_ids:
-        got = f"{len(bad_ids)} others, first {bad_ids[0]!r}"
-        raise InputError(where, "record_id to be non-empty strings", got, "Convert the ids to str.")
-    unknown = set(table["part"].unique()) - set(PARTS)
-    if unknown:
-        got = ", ".join(sorted(map(repr, unknown)))
-        raise InputError(where, f"part to be one of {PARTS}", got, "Name the part of each row.")
-
-
-def _are_names(ids):
-    """Return whether all are surely strings and none is empty, without a look at each of half a million in Python."""
-    kind = pd.api.types.infer_dtype(ids.unique(), skipna=False)
-    return kind == "string" and not ids.isna().any() and not (ids == "").any()
-
-
-def _check_integers(column, limit, where):
-    expected = f"{column.name} to be integers from 0 to {limit - 1}"
-    if not pd.api.types.is_integer_dtype(column) or column.isna().any():
-        raise InputError(where, expected, f"dtype {column.dtype}", "Convert the column without loss.")
-    if column.min() < 0 or column.max() >= limit:
-        got = f"values from {column.min()} to {column.max()}"
-        raise InputError(where, expected, got, "Check the class order and the number of logits.")
-
-
 def _with_dtypes(table):
-    scores = logit_columns(table)
-    # A float64 logit beyond float32 becomes infinite here and is refused by _check_logits.
+    keys, scores = key_columns(table), logit_columns(table)
+    dtypes = dict.fromkeys(label_columns(table), np.int8) | {"fold": np.int32, "seed": np.int64}
+    # A float64 logit beyond float32 becomes infinite here and is refused by check_logits.
     with np.errstate(over="ignore"):
-        return (
-            table[[*_KEYS, *scores]]
-            .astype(_DTYPES | dict.fromkeys(scores, np.float32))
-            .reset_index(drop=True)
-        )
-
-
-def _check_logits(table, where):
-    finite = np.isfinite(logits(table)).all(axis=1)
-    if not finite.all():
-        first = table["record_id"][~finite].iloc[0]
-        got = f"{(~finite).sum()} records with NaN or infinite ones, first {first!r}"
-        raise InputError(where, "finite logits", got, "The training diverged: lower the learning rate.")
-
-
-def _check_records(table, where):
-    twice = table.duplicated(["seed", "part", "record_id"])
-    if twice.any():
-        row = table[twice].iloc[0]
-        got = f"{twice.sum()} repetitions, first {row['record_id']!r} (seed {row['seed']}, {row['part']})"
-        raise InputError(where, "each record once within a seed and part", got, "Do not stack a trial twice.")
-    labelled = table.drop_duplicates(["record_id", "label"])["record_id"]
-    if labelled.duplicated().any():
-        first = labelled[labelled.duplicated()].iloc[0]
-        got = f"several for {labelled.duplicated().sum()} records, first {first!r}"
-        raise InputError(where, "one label per record", got, "Do not mix label revisions.")
+        table = table[[*keys, *scores]].astype(dtypes | dict.fromkeys(scores, np.float32))
+    # The copy gathers the columns, each of which astype left by itself: over a hundred make pandas warn of every column
+    # that a reader adds.
+    return table.reset_index(drop=True).copy()
 
 
 def combine_predictions(tables):
@@ -225,9 +207,12 @@ def write_predictions(path, table):
 
 
 def _encodings(table):
-    """How columns are written: byte by byte for logits and by what is new in an id, each is half as large so."""
+    """How columns are written: byte by byte for logits and by what is new in an id, each is half as large so.
+
+    Labels of 0 and 1 take a bit each, or less, as indices into a dictionary of two values.
+    """
     split = dict.fromkeys(logit_columns(table), "BYTE_STREAM_SPLIT")
-    repeated = [column for column in _KEYS if column != "record_id"]
+    repeated = [column for column in key_columns(table) if column != "record_id"]
     return {"use_dictionary": repeated, "column_encoding": split | {"record_id": "DELTA_BYTE_ARRAY"}}
 
 

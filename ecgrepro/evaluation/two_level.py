@@ -87,7 +87,10 @@ def count_by_seed(tables, clusters=None):
     crossed = _is_crossed(table, len(seeds))
     units = _cluster_names(table["record_id"], clusters)
     n_classes = len(logit_columns(table))
-    cells = [confusion_cells(arm["label"], predicted_classes(arm), n_classes) for arm in tables]
+    answers = [predicted_classes(arm) for arm in tables]  # refuses what has several labels
+    cells = [
+        confusion_cells(arm["label"], found, n_classes) for arm, found in zip(tables, answers, strict=True)
+    ]
     if crossed:
         blocks = (_block(units, seed_codes, cells, len(seeds), n_classes),)
     else:

@@ -48,6 +48,8 @@ class Net:
 
 
 CINC2017, PTBXL = (16_384, 1), (250, 12)
+#: What the CSC2541 project's nets take of Georgia at 500 Hz: 2.5 s of a recording, or all of it.
+GEORGIA_CROPS, GEORGIA = (1_250, 12), (5_000, 12)
 ALEXNET_LAYERS = {"conv1": 34_944, "conv2": 307_456, "conv3": 885_120, "conv4": 663_936, "conv5": 442_624,
                   "fc1": 37_752_832, "fc2": 16_781_312, "fc3": 4_097_000}  # fmt: skip
 RESNET18 = (
@@ -72,6 +74,8 @@ MODELS = {
     "xresnet1d50": Net("xresnet1d", "signal", (Use(71, PTBXL),), {"depth": 50}),
     "xresnet1d101": Net("xresnet1d", "signal", (Use(71, PTBXL),), {"depth": 101}),
     "inception1d": Net("inception1d", "signal", (Use(71, PTBXL),)),
+    "resnet1d101": Net("resnet1d101", "signal", (Use(18, GEORGIA_CROPS),)),
+    "inception_csc2541": Net("inception_csc2541", "signal", (Use(18, GEORGIA),)),
 }
 
 

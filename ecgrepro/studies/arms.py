@@ -3,7 +3,8 @@
 from dataclasses import dataclass, replace
 from itertools import product
 
-from ecgrepro.corpora.aliases import options_of
+from ecgrepro.corpora.aliases import data_set_of, options_of
+from ecgrepro.training.diagnosis_recipe import DiagnosisTraining
 from ecgrepro.training.recipe import FineTuning, Pretraining, QualityTraining, Transform
 from ecgrepro.training.trial import Trial
 
@@ -14,7 +15,7 @@ class Source:
 
     Attributes
     ----------
-    recipe : Pretraining
+    recipe : Pretraining or DiagnosisTraining
     corpora : tuple of str
         Names of the registry or of `ecgrepro.corpora.aliases`; those of the scale if empty.
     model : str
@@ -25,7 +26,7 @@ class Source:
         Where the recipe takes a sample of the patients: how many disjoint samples take turns, seed by seed.
     """
 
-    recipe: Pretraining
+    recipe: Pretraining | DiagnosisTraining
     corpora: tuple = ()
     model: str = "resnet18"
     width: float | None = None
@@ -47,12 +48,17 @@ class Arm:
         As in `Source`.
     freeze_depth : int
         See `ecgrepro.training.trial.Trial`.
-    fine_tuning : FineTuning or QualityTraining, optional
+    frozen_batch_normalisation : {"inference", "training"}
+        See `ecgrepro.training.trial.Trial`.
+    fold : int, optional
+        Test fold of all seeds; as the scale rotates them if None.
+    fine_tuning : FineTuning, QualityTraining or DiagnosisTraining, optional
         That of the scale if None. Its share of labels does not count.
     labels : tuple of float
         Shares of the training labels; those of the scale if empty.
     corpus : str
-        ``"cinc2017"``, or with another label revision, such as ``"cinc2017_v2"``.
+        What it is tested on: ``"cinc2017"``, or with another label revision, such as ``"cinc2017_v2"``; of a
+        `DiagnosisTraining` a corpus of twelve leads.
     stands_for : tuple of str
         Arms of the ledger that this one is, besides that of its own name.
     budget : str
@@ -75,7 +81,9 @@ class Arm:
     width: float | None = None
     transform: Transform | None = None
     freeze_depth: int = 0
-    fine_tuning: FineTuning | QualityTraining | None = None
+    frozen_batch_normalisation: str = "inference"
+    fold: int | None = None
+    fine_tuning: FineTuning | QualityTraining | DiagnosisTraining | None = None
     labels: tuple = ()
     corpus: str = "cinc2017"
     stands_for: tuple = ()
@@ -146,10 +154,16 @@ def _fine_tuning(study, scale, workspace, seed, name, parent, share):
         start = workspace.published_start(arm.published)
     recipe = replace(arm.fine_tuning or scale.fine_tuning, labels=share)
     return Trial(
-        arm=name, fold=seed % recipe.folds if scale.rotate_folds else 0, recipe=recipe, initialisation=start,
+        arm=name, fold=_fold(scale, arm, recipe, seed), recipe=recipe, initialisation=start,
         corpora=workspace.fingerprints(*learnt(scale, arm), arm.corpus), freeze_depth=arm.freeze_depth,
-        **_common(study, scale, seed, arm),
+        frozen_batch_normalisation=arm.frozen_batch_normalisation, **_common(study, scale, seed, arm),
     )  # fmt: skip
+
+
+def _fold(scale, arm, recipe, seed):
+    if arm.fold is not None:
+        return arm.fold
+    return seed % recipe.folds if scale.rotate_folds else 0
 
 
 def learnt(scale, arm):
@@ -218,4 +232,6 @@ def _has_labels(result, scale):
     if result["trial"]["stage"] == "pretraining":
         return True
     tested, _ = result["trial"]["corpora"][-1]
+    if data_set_of(tested) != "cinc2017":  # alone has revisions
+        return True
     return result["run"]["label_revision"] == revision(tested, scale)

@@ -1,10 +1,9 @@
 """What every study would cost at every scale: trials x frames x epochs, over a measured speed.
 
-A study whose scales are written down (`ecgrepro.studies.run.STUDIES`) is counted trial by trial. For the others
-there is the publication's own protocol so far (`published_runs`); `data` and `calibration` train nothing. Counted are
-training frames, forward and backward, and of signal quality the test, which is larger than what is learnt from;
-validation adds about two in a hundred, transforms, the transformer of future prediction and the disk are left out, and
-a net with a frozen prefix is counted as if nothing were frozen.
+Every trial that a study writes down is counted (`ecgrepro.studies.trial_frames`); `data` and `calibration` train
+nothing. Counted are training frames, forward and backward, and of signal quality the test, which is larger than what is
+learnt from; validation adds about two in a hundred, transforms, the transformer of future prediction and the disk are
+left out, and a net with a frozen prefix is counted as if nothing were frozen.
 """
 
 import json
@@ -14,42 +13,15 @@ from functools import cache
 from pathlib import Path
 from statistics import mean
 
-from ecgrepro.corpora.aliases import data_set_of
-from ecgrepro.corpora.cinc2017 import CLASSES
-from ecgrepro.corpora.record import BEAT_CLASSES
 from ecgrepro.errors import SettingsError
-from ecgrepro.frames.quality_intervals import CINC2017_COUNTS
-from ecgrepro.frames.quality_intervals import CLASSES as QUALITY
-from ecgrepro.frames.transforms import make_transform
 from ecgrepro.models.flops import flops
 from ecgrepro.studies.designs import STUDIES
-from ecgrepro.studies.published_runs import (
-    PUBLISHED_PATIENCE,
-    PUBLISHED_RUNS,
-    TrainedNet,
-    Work,
-    published_epochs,
-)
-from ecgrepro.studies.run import DEMO
+from ecgrepro.studies.published_runs import PUBLISHED_RUNS, Work
 from ecgrepro.studies.scale import NAMES
-from ecgrepro.training.recipe import QualityTraining
+from ecgrepro.studies.trial_frames import assumption, frames_of, kind
 
 #: Studies that train no net: counts of recordings; calibration reads the logits of other studies' trials.
 WITHOUT_TRAINING = ("data", "calibration")
-#: Patients a data set offers to pre-training (publishers' counts); of SVDB every record counts as one.
-PATIENTS = {"icentia11k": 11_000, "mitbih_arrhythmia": 47, "svdb": 78}
-#: Variants of a net that take as many operations as it, nearly.
-ALIKE = {
-    "resnet18_masked": "resnet18",
-    "resnet18_preactivation": "resnet18",
-    "resnet18_2d_matched": "resnet18_2d",
-}
-#: Recordings of CinC 2017 (publisher's count).
-RECORDINGS = 8_528
-#: Intervals of five seconds in a recording of the demo, about.
-DEMO_INTERVALS = 6
-#: A training step costs as much as so many tests of a frame: forward, and backward to weights and to inputs.
-PASSES = 3
 #: Every study of the book, in its order.
 STUDY_NAMES = (
     "data", "resnet1d", "spectrogram2d", "pretrain_size", "freezing", "ptbxl_transfer", "calibration",
@@ -83,8 +55,6 @@ def works(studies, root):
         if study in STUDIES:
             for scale in STUDIES[study].SCALES.values():
                 found += scale_works(STUDIES[study], scale, committed_epochs(root, study, scale.name))
-        else:
-            found += [work for work in PUBLISHED_RUNS if work.study == study]
     return found
 
 
@@ -113,37 +83,12 @@ def scale_works(study, scale, committed):
     """
     groups = defaultdict(list)
     for trial in study.trials(scale, _NoCorpora()):
-        groups[_kind(trial)].append(trial)
+        groups[kind(trial)].append(trial)
     return [_work(study, what, net, trials, committed) for (what, net), trials in groups.items()]
 
 
-def _kind(trial):
-    """What makes one line of the projection: trials in the same words, of the same net."""
-    recipe = trial.recipe
-    if trial.stage == "pretraining":
-        what, length = (
-            f"{recipe.task.replace('_', ' ')} pre-training, frames of {recipe.length:,}",
-            recipe.length,
-        )
-        outputs = BEAT_CLASSES
-    elif isinstance(recipe, QualityTraining):
-        what, length, outputs = "training on signal quality", recipe.input.length, QUALITY
-    else:
-        what, length, outputs = f"fine-tuning, {recipe.labels:.0%} of labels", recipe.input.length, CLASSES
-    model = ALIKE.get(trial.model, trial.model)
-    return what, TrainedNet(model, _shape(trial, length), len(outputs), trial.width, recipe.batch_size)
-
-
-def _shape(trial, length):
-    """Shape of what the net's first convolution is shown, without batch."""
-    if trial.transform is None:
-        return (length, 1)
-    layer = make_transform(trial.transform.kind, **dict(trial.transform.settings))
-    return tuple(layer.compute_output_shape((None, length, 1)))[1:]
-
-
 def _work(study, what, net, trials, committed):
-    frames = round(sum(_frames(trial, committed) for trial in trials))
+    frames = round(sum(frames_of(trial, committed) for trial in trials))
     source = f"ecgrepro/studies/{study.STUDY}.py"
     return Work(
         study.STUDY,
@@ -152,48 +97,8 @@ def _work(study, what, net, trials, committed):
         net,
         len(trials),
         frames,
-        _assumption(trials[0], committed),
+        assumption(trials[0], committed),
         source,
-    )
-
-
-def _frames(trial, committed):
-    recipe, demo = trial.recipe, trial.scale == "demo"
-    if trial.stage == "pretraining":
-        counts = [DEMO["patients"] if demo else PATIENTS[data_set_of(name)] for name, _ in trial.corpora]
-        trained = recipe.patients or sum(n - max(1, round(recipe.held_out * n)) for n in counts)
-        of_one = recipe.future.context + recipe.future.candidates if recipe.task == "future" else 1
-        return trained * recipe.frames_per_patient * of_one
-    if isinstance(recipe, QualityTraining):
-        tested = DEMO["records"] * DEMO_INTERVALS if demo else sum(CINC2017_COUNTS["v3"])
-        return 2 * recipe.input.per_class * epochs(recipe, committed) + tested / PASSES
-    records = DEMO["records"] if demo else RECORDINGS
-    train = records * (1 - 1 / recipe.folds) * (1 - recipe.validation) * recipe.labels
-    return train * epochs(recipe, committed)
-
-
-def epochs(recipe, committed):
-    """Epochs until early stopping: the mean of committed runs with as many labels, else as published.
-
-    The class report's runs had their lowest validation loss, on average, as many epochs before the end as they were
-    patient; with another patience it comes at the same epoch.
-    """
-    if recipe.labels in committed:
-        return committed[recipe.labels]
-    return min(recipe.epochs, published_epochs("1-D") - PUBLISHED_PATIENCE + recipe.patience)
-
-
-def _assumption(trial, committed):
-    if trial.stage == "pretraining":
-        return "one pass"
-    recipe = trial.recipe
-    count = epochs(recipe, committed)
-    if recipe.labels in committed:
-        return f"{count:.0f} epochs, the mean of our committed runs"
-    return f"{count:.0f} epochs: " + (
-        "the cap"
-        if count == recipe.epochs
-        else f"lowest loss at the class report's epoch, patience {recipe.patience}"
     )
 
 

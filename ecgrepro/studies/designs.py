@@ -6,12 +6,14 @@ import pandas as pd
 
 from ecgrepro import paths
 from ecgrepro.evaluation.predictions import combine_predictions
-from ecgrepro.studies import freezing, pretrain_size, resnet1d, spectrogram2d
+from ecgrepro.studies import freezing, pretrain_size, ptbxl_transfer, resnet1d, spectrogram2d
 from ecgrepro.studies.arms import declared, seeds
 from ecgrepro.training.store import read_results
 
 #: Studies that train, by name; each module has `SCALES` and `trials`.
-STUDIES = {module.STUDY: module for module in (resnet1d, spectrogram2d, pretrain_size, freezing)}
+STUDIES = {
+    module.STUDY: module for module in (resnet1d, spectrogram2d, pretrain_size, freezing, ptbxl_transfer)
+}
 
 
 @lru_cache

@@ -12,25 +12,24 @@ import math
 from ecgrepro import paths
 from ecgrepro.claims import ledger
 from ecgrepro.claims.rules import rule_hash
-from ecgrepro.claims.schema import RUN_METRICS
+from ecgrepro.claims.schema import RUN_METRICS, multilabel
 from ecgrepro.claims.table import claims_table
 from ecgrepro.claims.verdicts import LEVELS, Estimate, capped_runs, count_estimate, replaced_parts
-from ecgrepro.corpora.aliases import data_set_of
 from ecgrepro.corpora.cinc2017 import DUPLICATES
 from ecgrepro.evaluation.comparison import arm_estimate, paired_difference
 from ecgrepro.evaluation.epochs import run_difference, run_estimate, values_by_seed
 from ecgrepro.evaluation.quality import recordings
 from ecgrepro.evaluation.trend import trend
+from ecgrepro.studies.calibration_rank import rank_control
 from ecgrepro.studies.designs import STUDIES, complete, find_arm, find_arms, results, stacked
+from ecgrepro.studies.evidence_areas import area
+from ecgrepro.studies.evidence_parts import supplied
 from ecgrepro.studies.remembered import remembered
 from ecgrepro.studies.switches import switch_effects
-from ecgrepro.training.published_start import IMAGENET, provenance
 
 SCALES = ("paper", "colab", "pilot")
 #: Metrics of a run that every run record holds.
 EPOCHS = ("last_epoch",)
-#: Nets that the ledger names with their dimension.
-ONE_DIMENSIONAL = ("resnet18", "resnet34", "resnet50")
 #: How every interval is drawn: one seed, part of the rules, so that none is drawn again until it pleases; and copies
 #: of a recording together.
 RESAMPLING = {"seed": 2017, "clusters": DUPLICATES}
@@ -86,11 +85,13 @@ def estimate(claim, scale):
     if claim.rule == "count":
         counts = paths.results(scale, "data") / "counts.json"
         return count_estimate(claim, json.loads(counts.read_text()), scale) if counts.exists() else None
+    if claim.study == "calibration":
+        return _of_temperature(claim, scale)
     comparison = claim.comparison
     if comparison["metric"] in RUN_METRICS and comparison["metric"] not in EPOCHS:
         return None  # asks for another machine's hours, or for an accuracy that histories do not hold
-    found = [_first_complete(claim, scale, arm) for arm in _arms(claim)]
-    if claim.study not in STUDIES or None in found:
+    found = [_first_complete(claim, scale, *pair) for pair in _compared(claim)]
+    if claim.study not in STUDIES or None in found or comparison["metric"] == "multilabel_macro_f1":
         return None
     places, runs = zip(*found, strict=True)
     if comparison["metric"] in EPOCHS and _is_constant(runs, comparison["metric"]):
@@ -104,10 +105,41 @@ def _arms(claim):
     return comparison.get("arms") or [comparison[key] for key in ("arm",) if key in comparison]
 
 
-def _first_complete(claim, scale, arm):
+def _of_temperature(claim, scale):
+    """Macro AUC after one temperature minus before, of a net that gives a recording several labels."""
+    study, level = "ptbxl_transfer", LEVELS[claim.rule]
+
+    def make():
+        made = rank_control(study, scale, level=level, seed=RESAMPLING["seed"])
+        return made and (made.place, made.difference)
+
+    found = remembered("temperature", results(study, scale), (scale, level, RESAMPLING["seed"]), make)
+    if found is None:
+        return None
+    place, result = found
+    runs = complete(place[0], scale, place[1], claim.comparison["label_fraction"])
+    return Estimate(
+        result.estimate, result.low, result.high, level, scale,
+        substitutes=replaced_parts(claim, supplied(*place, scale, runs)),
+        n_seeds=result.n_seeds, n_records=result.n_records,
+        detail=f"{_named([place])}: {result.design}, two-level bootstrap over seeds and records",
+    )  # fmt: skip
+
+
+def _compared(claim):
+    """Pairs of an arm of the ledger and a share of the labels, in the order in which a claim compares them."""
+    arms, shares = _arms(claim), claim.comparison.get("label_fraction")
+    if not isinstance(shares, list):
+        return [(arm, shares) for arm in arms]
+    if claim.rule == "trend":
+        return [(arm, share) for arm in arms for share in shares]
+    return list(zip(arms, shares, strict=True))
+
+
+def _first_complete(claim, scale, arm, share):
     """The first of the arms that may speak for one of the ledger whose runs are all there: its place and its runs."""
     for place in find_arms(claim.study, scale, arm, claim.requires.get("budget")):
-        if runs := complete(place[0], scale, place[1], claim.comparison["label_fraction"]):
+        if runs := complete(place[0], scale, place[1], share):
             return place, runs
     return None
 
@@ -152,6 +184,8 @@ def _measure(claim, scale, places, runs):
         "estimate", [run for chosen in runs for run in chosen], (claim.rule, claim.comparison, places),
         lambda: _result(claim, runs),
     )  # fmt: skip
+    if result is None:
+        return None
     few = _too_few_orders(result)
     parts = [supplied(*place, scale, chosen) for place, chosen in zip(places, runs, strict=True)]
     return Estimate(
@@ -212,6 +246,9 @@ def _result(claim, runs):
         return measure(
             *(values_by_seed(arm, metric) for arm in runs), metric, level=level
         ), "t interval over seeds"
+    if multilabel(metric):
+        found = area(claim.comparison, runs, level=level, seed=RESAMPLING["seed"])
+        return found, found and f"{found.design}, {found.how}"
     tables = [stacked(arm) for arm in runs]
     if claim.rule == "trend":
         found = trend(tables, metric, level=level, **_resampling(runs[0]))
@@ -252,53 +289,3 @@ def _together(parts):
                 values.append(part.get(name))
         told[name] = values[0] if len(values) == 1 else values
     return told
-
-
-def supplied(study, name, scale, runs):
-    """Say what the runs of an arm had, under the keys of `ecgrepro.claims.schema.REQUIREMENTS`."""
-    trial, arm = runs[0]["trial"], STUDIES[study].SCALES[scale].arms[name]
-    parent = next(
-        (r["trial"] for r in results(study, scale) if r["key"] == trial["initialisation"].split("@")[0]), None
-    )
-    *learnt, tested = [data_set_of(corpus) for corpus, _ in trial["corpora"]]
-    parts = {
-        "corpora": [tested],
-        "label_revision": runs[0]["run"]["label_revision"],
-        "initialisation": _start(trial["initialisation"]),
-        "model": f"{trial['model']}_1d" if trial["model"] in ONE_DIMENSIONAL else trial["model"],
-        "width": trial["width"],
-        "budget": arm.budget or trial["scale"],
-        **_shown(trial["recipe"]["input"]),
-    }
-    if learnt:
-        parts["training_corpus"] = " + ".join(learnt)
-    if parent:
-        parts |= {
-            "pretraining_corpus": " + ".join(data_set_of(name) for name, _ in parent["corpora"]),
-            "pretraining_task": parent["recipe"]["task"],
-            "pretraining_frame": parent["recipe"]["length"],
-            "pretraining_share": _share(arm, trial, parent),
-        }
-    return parts | provenance(trial["initialisation"])
-
-
-def _start(initialisation):
-    if initialisation.startswith(IMAGENET):
-        return IMAGENET.rstrip(":")
-    return "random" if initialisation == "random" else "pretrained"
-
-
-def _shown(how):
-    """Rate in Hz and length in samples of what a net is shown, by the description of its input."""
-    interval = how.get("interval", how)
-    fs = interval["fs"]
-    return {"sampling_rate": fs, "frame": interval.get("length", round(interval.get("seconds", 0) * fs))}
-
-
-def _share(arm, trial, parent):
-    """Share of the pre-training patients as the publication counts it; without one the patients, or the pass."""
-    if arm.published_share is not None:
-        return arm.published_share
-    if parent["recipe"].get("patients"):
-        return f"{parent['recipe']['patients']} patients"
-    return float(trial["initialisation"].split("@")[1])

@@ -90,11 +90,9 @@ FRAMES_4096 = TrainedNet("resnet18", (4096, 1), 5, batch_size=512)
 IMAGES_4096 = TrainedNet("resnet18_2d", (128, 128, 1), 5, batch_size=512)
 RECORDS_1D = TrainedNet("resnet18", (16_384, 1), 4, batch_size=128)
 RECORDS_2D = TrainedNet("resnet18_2d", (128, 512, 1), 4, batch_size=128)
-CROPS = TrainedNet("xresnet1d101", (1250, 12), 44, batch_size=128)
-CROPS_INCEPTION = TrainedNet("inception1d", (1250, 12), 18, batch_size=10)
 
 STOPPED = "epochs as published, {:.0f} on average"
-#: The publications' own protocols: work of studies whose scales are not written down yet, hours of all.
+#: The publications' own protocols, and their hours. The CSC2541 project tells none.
 PUBLISHED_RUNS = (
     # Class report (736e4ab): all 11,000 patients in 88,000 steps of 512 frames; patients 0 to 2,047 in 16 x 1,024.
     # Hours of the report's "computational requirements" are those of the long runs.
@@ -111,22 +109,4 @@ PUBLISHED_RUNS = (
          "one pass", "class report 2024 (736e4ab): 16 x 1,024 steps of 512"),
     Work("spectrogram2d", "paper", "2-D fine-tuning, 5 sizes x 10", RECORDS_2D, 50, _fine_tuning_frames(50, "2-D"),
          STOPPED.format(published_epochs("2-D")), "class report 2024 (736e4ab)", 14.2, "L4"),
-    # CSC2541 project (xeon27/ecg-transfer-learning 0e7bb14). How often a run was repeated is not stated: once here.
-    # PTB-XL 1.0.3 has 17,418 records in folds 1 to 8; 50 epochs; shares of 25, 50, 75 and 100 %.
-    Work("ptbxl_transfer", "paper", "PTB-XL pre-training, 4 shares", CROPS, 4, round(2.5 * 17_418 * 50),
-         "50 epochs, each share once", "CSC2541 project (0e7bb14), experiments 1 and 2"),
-    # Without the 100 Hz runs, whose crops are another input, and with three parts of the Fourier transform.
-    Work("ptbxl_transfer", "paper", "PTB-XL pre-training, 3 Fourier parts", CROPS, 3, 3 * 17_418 * 50,
-         "50 epochs, each part once", "CSC2541 project (0e7bb14), experiment 5"),
-    # Georgia: 10,344 records; 10, 20, 30, 50, 70, 80 and 90 % of them (sum 3.5), gradual unfreezing 4 x 10 epochs.
-    # Experiment 2 fine-tunes on 10 % from three further shares of PTB-XL, experiment 5 on 90 % from two Fourier parts.
-    Work("ptbxl_transfer", "paper", "Georgia fine-tuning", CROPS, 12, round((3.5 + 0.3 + 1.8) * 10_344 * 40),
-         "4 x 10 epochs, each share once; nothing frozen, so an upper bound",
-         "CSC2541 project (0e7bb14), experiments 1, 2 and 5"),
-    Work("ptbxl_transfer", "paper", "Georgia from random weights", CROPS, 7, round(3.5 * 10_344 * 50),
-         "50 epochs, each share once", "CSC2541 project (0e7bb14), experiment 1"),
-    # Batches of 10, but a hundredth of the records as steps: a tenth of them an epoch.
-    Work("ptbxl_transfer", "paper", "Georgia, Inception from random weights", CROPS_INCEPTION, 7,
-         round(3.5 * 10_344 * 50 / 10), "50 epochs of a tenth, each share once",
-         "CSC2541 project (0e7bb14), experiment 1"),
 )  # fmt: skip

@@ -5,8 +5,10 @@ from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 
 from ecgrepro.errors import SettingsError
 from ecgrepro.studies.arms import seeds as seeds_of
+from ecgrepro.training.diagnosis_recipe import DiagnosisTraining
 from ecgrepro.training.recipe import FineTuning, Pretraining, QualityTraining
 
+RECIPES = (FineTuning, QualityTraining, DiagnosisTraining, Pretraining)
 NAMES = ("demo", "pilot", "colab", "paper")
 #: Fields that say how much is computed, and not what: arms that differ in them take one value together.
 EFFORT = ("batch_size", "epochs", "held_out_frames")
@@ -27,7 +29,7 @@ class Scale:
     arms : dict of str to Arm
     labels : tuple of float
         Shares of the training labels, for arms without their own.
-    fine_tuning : FineTuning or QualityTraining
+    fine_tuning : FineTuning, QualityTraining or DiagnosisTraining
         For arms without their own.
     pretrainings : dict of str to Source
         What arms start from.
@@ -46,7 +48,7 @@ class Scale:
     seeds: tuple
     arms: dict
     labels: tuple
-    fine_tuning: FineTuning | QualityTraining
+    fine_tuning: FineTuning | QualityTraining | DiagnosisTraining
     pretrainings: dict = field(default_factory=dict)
     width: float = 1.0
     precision: str = "float32"
@@ -64,9 +66,8 @@ def configure(scales, name, **overrides):
     name : str
     overrides
         ``seeds`` (int: the first so many, or a sequence), ``arms`` (names), ``labels``, ``width``, ``precision``,
-        ``rotate_folds``, ``label_revision``, and any field of `FineTuning`, `QualityTraining` or
-        `Pretraining` by its name; a field of
-        both is changed in both, and of an arm or pre-training with settings of its own there too; seeds and labels
+        ``rotate_folds``, ``label_revision``, and any field of a recipe (`RECIPES`) by its name; a field that several
+        of them have is changed in all, and in arms and pre-trainings with settings of their own too; seeds and labels
         given here are those of every arm. ``input`` and ``optimiser`` take a mapping of what shall differ. None leaves
         a setting as it is.
 
@@ -90,7 +91,7 @@ def configure(scales, name, **overrides):
 
 def _override(scale, key, value):
     own = {"labels", "width", "precision", "rotate_folds", "label_revision"}
-    nested = {part.name for kind in (FineTuning, QualityTraining, Pretraining) for part in fields(kind)}
+    nested = {part.name for kind in RECIPES for part in fields(kind)}
     if key == "seeds":
         return _of_every_arm(replace(scale, seeds=_seeds(scale, value)), seeds=())
     if key == "arms":
@@ -126,7 +127,10 @@ def _replace(settings, key, value):
     """Replace a setting where there is one of that name."""
     if not hasattr(settings, key):
         return settings
-    return replace(settings, **{key: _like(key, getattr(settings, key), value)})
+    changed = replace(settings, **{key: _like(key, getattr(settings, key), value)})
+    if key == "epochs" and len(getattr(settings, "stages", ())) == 1:  # the one stage is all of the training
+        changed = replace(changed, stages=(replace(settings.stages[0], epochs=changed.epochs),))
+    return changed
 
 
 def _like(key, present, value):

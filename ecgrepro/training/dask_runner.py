@@ -55,7 +55,7 @@ def run_on_workers(
     bar : tqdm.tqdm
     annotate : callable
     train : dict
-        The function that trains, by stage.
+        The function that trains, by `Trial.training`.
     wait : float
         Seconds after which a trial that came back unfinished is tried again.
     """
@@ -179,7 +179,7 @@ def in_order(trials):
 def _samples(trial):
     """Samples that pass through the net, per patient or per record: tells long trials of a kind from short ones."""
     recipe = trial.recipe
-    if trial.stage == "pretraining":
+    if trial.training == "frames":
         return recipe.frames_per_patient * recipe.length
     return recipe.epochs * recipe.labels * recipe.input.length
 
@@ -193,7 +193,7 @@ class _Packer:
 
     def __call__(self, trial):
         heirs = [other for other in self.trials if other.parent == trial.key]
-        train, notes = self.train[trial.stage], self.annotate(trial)
+        train, notes = self.train[trial.training], self.annotate(trial)
         return pack(run_trial, train, trial, heirs, self.store, self.demands, notes)
 
 

@@ -120,6 +120,22 @@ def _as_int16(picked):
     return tf.bitcast(picked, tf.int16)
 
 
+class Whole:
+    """Recordings that are shown as they are: what `ecgrepro.training.windows.Windows` is where they are cut."""
+
+    @staticmethod
+    def drawn(positions, generator):
+        return positions
+
+    @staticmethod
+    def shown(positions):
+        return positions
+
+    @staticmethod
+    def gathered(logits, positions):
+        return logits
+
+
 class HostRecords:
     """Prepared inputs of records, handed over batch by batch.
 
@@ -129,7 +145,7 @@ class HostRecords:
     labels : int32 array, (n_records,)
     """
 
-    arrays = ()
+    arrays, windows = (), Whole()
 
     def __init__(self, inputs, labels):
         self.inputs, self.labels = inputs, labels
@@ -144,6 +160,8 @@ class HostRecords:
 
 class DeviceRecords:
     """The same, with inputs that lie on the device: a batch is its records' positions and labels."""
+
+    windows = Whole()
 
     def __init__(self, inputs, labels):
         self.labels = labels

@@ -1,18 +1,24 @@
-"""What a supervised trial learns from and is judged by: recordings for AF, intervals for signal quality."""
+"""What a supervised trial learns from and is judged by: recordings for AF and diagnoses, intervals for quality."""
 
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
 
 from ecgrepro.corpora import cinc2017
+from ecgrepro.errors import SettingsError
 from ecgrepro.frames import quality_intervals
 from ecgrepro.frames.af import class_indices, prepare_corpus, recording_groups, standardising_constants
+from ecgrepro.frames.diagnosis_input import prepare_recordings, recorded_samples, scaler_constants
 from ecgrepro.frames.graded_segments import GradedInput, prepare_segments
 from ecgrepro.frames.noise import PARTS
 from ecgrepro.frames.quality_intervals import prepare_intervals
 from ecgrepro.frames.quality_mixture import prepare_mixture
+from ecgrepro.training.diagnosis_parts import diagnosed
+from ecgrepro.training.diagnosis_recipe import DiagnosisTraining
 from ecgrepro.training.parts import split
 from ecgrepro.training.recipe import QualityTraining
+from ecgrepro.training.windows import Windows
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,18 +27,22 @@ class Rows:
 
     Attributes
     ----------
-    inputs : float32 array or memmap, (n_rows, length, 1)
-    labels : int32 array, (n_rows,)
+    inputs : float32 array or memmap, (n_rows, length, n_leads)
+    labels : int32 array, (n_rows,); or int8, (n_rows, n_classes)
+        Class; or of each diagnosis whether the recording has it.
     ids : object array, (n_rows,)
         Record or interval, as predictions name it.
     key : str
         Names the content of the inputs: rows of one key are the same.
+    windows : Windows, optional
+        Where inputs are cut.
     """
 
     inputs: np.ndarray
     labels: np.ndarray
     ids: np.ndarray
     key: str
+    windows: Windows | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,14 +83,16 @@ class Examples:
         return (self.unseen if name == "test" else self.known), getattr(self, name)
 
 
-def examples_of(trial, workspace):
+def examples_of(trial, workspace, start=None):
     """Make the examples of a supervised trial.
 
     Parameters
     ----------
     trial : Trial
-        Of a `FineTuning` or a `QualityTraining`.
+        Of a `FineTuning`, a `QualityTraining` or a `DiagnosisTraining`.
     workspace : Workspace
+    start : dict, optional
+        Run record of the trial whose weights it starts from, where it standardises as that one did.
 
     Returns
     -------
@@ -93,10 +105,11 @@ def examples_of(trial, workspace):
     InputError
         A corpus that is missing or of another kind.
     """
-    return (_of_quality if isinstance(trial.recipe, QualityTraining) else _of_af)(trial, workspace)
+    make = {QualityTraining: _of_quality, DiagnosisTraining: _of_diagnosis}.get(type(trial.recipe), _of_af)
+    return make(trial, workspace, start)
 
 
-def _of_af(trial, workspace):
+def _of_af(trial, workspace, start=None):
     """Recordings of CinC 2017, of which a fold is tested.
 
     With constants of the training records the inputs are in memory alone: they are this split's, and would fill the
@@ -124,7 +137,7 @@ def _label_revision(corpus):
     return {"label_revision": revision} if revision else {}
 
 
-def _of_quality(trial, workspace):
+def _of_quality(trial, workspace, start=None):
     """Segments drawn for this seed, and every interval of CinC 2017 for the test."""
     how, test = trial.recipe.input, workspace.corpus(trial.corpora[-1][0])
     drawn = [_segments(trial, workspace, part) for part in PARTS]
@@ -149,3 +162,38 @@ def _segments(trial, workspace, part):
     if isinstance(how, GradedInput):
         return prepare_segments(*learnt, how, trial.seed, part, cache)
     return prepare_mixture(learnt[:-1], learnt[-1], how, trial.seed, part, cache)
+
+
+def _of_diagnosis(trial, workspace, start=None):
+    """Recordings of twelve leads, cut into windows where a step asks for them."""
+    ((name, _),), recipe = trial.corpora, trial.recipe
+    corpus, how = workspace.corpus(name), recipe.input
+    found = diagnosed(trial, corpus)
+    inputs = prepare_recordings(corpus, how, workspace.work / "prepared", progress=False)
+    # of all recordings, in the corpus' order: the prepared ones are never copied
+    labels = np.zeros((len(corpus), len(found.classes)), np.int8)
+    labels[found.positions] = found.labels
+    train, validation, test = (found.positions[rows] for rows in found.parts)
+    mean, deviation = _constants(trial, inputs, train, start)
+    windows = Windows(recipe.window, how.length, recipe.stride, recorded_samples(corpus, how), recipe.crops,
+                      recipe.aggregate, mean, deviation)  # fmt: skip
+    rows = Rows(inputs, labels, corpus.index.record_id.to_numpy(), f"{trial.corpora} {how}", windows)
+    notes = {"standardised_with": {"mean": mean, "deviation": deviation}, "classes": list(found.classes),
+             "drawn_together": _of_one_patient(rows.ids[test], found.groups[found.parts.test])}  # fmt: skip
+    return Examples(rows, rows, train, validation, test, found.classes, ("macro_auc",), notes)
+
+
+def _constants(trial, inputs, train, start):
+    """Mean and deviation of the training recordings, or of those that the weights come from."""
+    if trial.recipe.input.scaler != "start":
+        return scaler_constants(inputs, train, trial.recipe.input.scaler)
+    if "standardised_with" not in (start or {}):
+        raise SettingsError(f"{trial}, scaler", "a start from training on diagnoses, with constants of its own",
+                            trial.initialisation, "Take scaler training.")  # fmt: skip
+    return tuple(start["standardised_with"][name] for name in ("mean", "deviation"))
+
+
+def _of_one_patient(ids, groups):
+    """Tested recordings that share a patient with another, by patient: lists of record ids."""
+    table = pd.Series(ids).groupby(np.asarray(groups, str)).agg(list)
+    return [together for together in table if len(together) > 1]

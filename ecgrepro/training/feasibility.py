@@ -20,6 +20,8 @@ from ecgrepro.frames.quality_intervals import CLASSES as QUALITY
 from ecgrepro.frames.quality_intervals import interval_index
 from ecgrepro.frames.quality_mixture import draw_mixture
 from ecgrepro.frames.splits import stratified_folds
+from ecgrepro.training.diagnosis_parts import diagnosed
+from ecgrepro.training.diagnosis_recipe import DiagnosisTraining, input_shape
 from ecgrepro.training.freezing import resolve
 from ecgrepro.training.parts import choose_patients, divide
 from ecgrepro.training.pretrain import reach, task_of
@@ -52,7 +54,8 @@ def check_with(trial, workspace):
     """
     trial.check()
     workspace.check(trial)
-    check = {Pretraining: _check_pretraining, FineTuning: _check_fine_tuning, QualityTraining: _check_quality}
+    check = {Pretraining: _check_pretraining, FineTuning: _check_fine_tuning, QualityTraining: _check_quality,
+             DiagnosisTraining: _check_diagnosis}  # fmt: skip
     check[type(trial.recipe)](trial, workspace)
 
 
@@ -99,6 +102,11 @@ def _check_quality(trial, workspace):
     _check_depths_of(trial, QUALITY)
 
 
+def _check_diagnosis(trial, workspace):
+    ((name, _),) = trial.corpora
+    _check_depths_of(trial, diagnosed(trial, workspace.corpus(name)).classes)
+
+
 @lru_cache(maxsize=32)
 def _draw(workspace, names, how, seed, part):
     """Draw a part, once for all arms of a seed."""
@@ -113,7 +121,7 @@ def _check_depths_of(trial, classes):
     depths = tuple(stage.freeze_depth for stage in stages(trial))
     if any(depths) or trial.transform:
         net = _Net(trial.model, trial.width, trial.precision, trial.transform)
-        _check_depths(net, trial.recipe.input.length, len(classes), depths)
+        _check_depths(net, input_shape(trial.recipe), len(classes), depths)
 
 
 @lru_cache(maxsize=8)
@@ -136,7 +144,7 @@ class _Net(NamedTuple):
 
 
 @lru_cache(maxsize=32)
-def _check_depths(net, length, n_classes, depths):
-    built = build_net(net, (length, 1), n_classes)
+def _check_depths(net, shape, n_classes, depths):
+    built = build_net(net, shape, n_classes)
     for depth in depths:
         resolve(built, depth)

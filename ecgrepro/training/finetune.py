@@ -1,8 +1,8 @@
 """Supervised training: to its own early stop, the selected checkpoint judged once on the records of the test.
 
 Source: Weimann & Conrad 2021 as coded (c255af5, `finetuning/trainer.py`) and the class report (736e4ab), for AF on
-CinC 2017; Huerta et al., CinC 2022, for signal quality. What is learnt from and tested on:
-`ecgrepro.training.examples`.
+CinC 2017; Huerta et al., CinC 2022, for signal quality; Strodthoff et al. 2021 and the CSC2541 project for diagnoses.
+What is learnt from and tested on: `ecgrepro.training.examples`.
 Departure: all randomness is seeded (the original seeds the split alone).
 
 Where documents part, the recipe has both: the stopping rule, what picks the checkpoint and which of equals, the
@@ -14,16 +14,18 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from ecgrepro.evaluation import metrics
 from ecgrepro.evaluation.predictions import prediction_table
+from ecgrepro.models.resnet1d import HEAD
 from ecgrepro.training import checkpoint, device
 from ecgrepro.training.device_corpus import is_resident
+from ecgrepro.training.diagnosis_recipe import input_shape
 from ecgrepro.training.examples import examples_of
 from ecgrepro.training.freezing import cost
 from ecgrepro.training.run_record import metered, run_record
 from ecgrepro.training.seeds import derive, make_deterministic
 from ecgrepro.training.start import begin_stage, make_steps, stages, start_model
 from ecgrepro.training.unfreezing import stage_at
+from ecgrepro.training.validation import RULES
 
 
 def finetune(trial, store, workspace, report=lambda text: None, notes=None):
@@ -46,8 +48,9 @@ def finetune(trial, store, workspace, report=lambda text: None, notes=None):
     """
     trial.check()
     make_deterministic(trial.seed)
-    examples = examples_of(trial, workspace)
-    model = start_model(trial, store, (trial.recipe.input.length, 1), len(examples.classes))
+    start = store.results_of(trial.parent)["run"] if trial.parent else None
+    examples = examples_of(trial, workspace, start)
+    model = start_model(trial, store, input_shape(trial.recipe), len(examples.classes))
     net = _Net(trial, model, examples, workspace, report)
     run = _resume(trial, store, net)
     while not finished(run, trial.recipe):
@@ -57,12 +60,16 @@ def finetune(trial, store, workspace, report=lambda text: None, notes=None):
     checkpoint.restore_weights(model, run["best"])
     net.enter(run["best_epoch"], run)
     record = _record(net, examples, run) | examples.notes | (notes or {})
+    for share in getattr(trial.recipe, "checkpoints", ()):
+        checkpoint.save_extractor(store.weights(trial.key, share), model, HEAD)
     store.commit(trial, run["history"], _predictions(trial, net, examples), record)
 
 
 def _line(row):
     accuracy = f", training accuracy {row['accuracy']:.3f}" if "accuracy" in row else ""
-    scores = f"validation loss {row['val_loss']:.3f}, macro F1 {row['val_macro_f1']:.3f}"
+    told = {"val_macro_f1": "macro F1", "val_macro_auc": "macro AUC"}
+    named = [f"{words} {row[name]:.3f}" for name, words in told.items() if name in row]
+    scores = ", ".join([f"validation loss {row['val_loss']:.3f}", *named])
     return f"epoch {row['epoch']}, {scores}{accuracy}"
 
 
@@ -149,36 +156,45 @@ def _is_best(history, recipe):
     """Whether the last epoch is taken over all before it; where nothing is selected, the last always is."""
     if recipe.select == "last":
         return True
-    sign, score = (-1, "val_loss") if recipe.select == "loss" else (1, "val_macro_f1")
+    sign, score = (-1, "val_loss") if recipe.select == "loss" else (1, f"val_{recipe.select}")
     *before, last = [sign * row[score] for row in history]
     return not before or last > max(before) or (recipe.ties == "last" and last == max(before))
 
 
 def train_epoch(steps, train, trial, epoch):
-    """One pass over the training records in an order that depends on seed and epoch alone; mean loss."""
-    order = np.random.default_rng([derive(trial.seed, "order"), epoch]).permutation(train)
+    """One pass over the training records in an order that depends on seed and epoch alone; mean loss.
+
+    Of recordings that are cut, each gives one window, wherever the same generator draws it.
+    """
+    generator = np.random.default_rng([derive(trial.seed, "order"), epoch])
+    order = steps.source.windows.drawn(generator.permutation(train), generator)
     size = trial.recipe.batch_size
     return steps.train(order[first : first + size] for first in range(0, len(order), size))
 
 
 def predict(steps, positions, batch_size=256):
-    """Logits of records: float32 (n_records, n_classes)."""
+    """Logits of records: float32 (n_records, n_classes); of one that is cut, what its windows come to."""
+    windows = steps.source.windows
+    return windows.gathered(_predict(steps, windows.shown(positions), batch_size), positions)
+
+
+def _predict(steps, rows, batch_size):
     # one shape for all batches: every other shape would compile the net once more
-    filled = np.resize(positions, -(-len(positions) // batch_size) * batch_size)
+    filled = np.resize(rows, -(-len(rows) // batch_size) * batch_size)
     try:
-        return np.concatenate(list(steps.predict(filled.reshape(-1, batch_size))))[: len(positions)]
+        return np.concatenate(list(steps.predict(filled.reshape(-1, batch_size))))[: len(rows)]
     except Exception as error:  # what fits in training, backward and all, fits here in the end
         if batch_size == 1 or not device.out_of_memory(error):
             raise
-    return predict(steps, positions, batch_size // 2)
+    return _predict(steps, rows, batch_size // 2)
 
 
 def validate(steps, examples):
     """Validation loss and scores of one epoch, as a row of the history."""
     labels, logits = examples.known.labels[examples.validation], predict(steps, examples.validation)
-    matrix = metrics.confusion_matrix(labels, logits.argmax(axis=1), len(examples.classes))
-    scores = {f"val_{name}": float(metrics.get_metric(name)(matrix)) for name in examples.scores}
-    return {"val_loss": float(metrics.cross_entropy(logits, labels))} | scores
+    loss, score = RULES[labels.ndim]
+    scores = score(labels, logits, examples.scores)
+    return {"val_loss": loss(labels, logits)} | {f"val_{name}": value for name, value in scores.items()}
 
 
 def accuracy(steps, labels, positions):

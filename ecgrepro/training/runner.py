@@ -11,7 +11,8 @@ from ecgrepro.training.feasibility import check_all
 from ecgrepro.training.finetune import finetune
 from ecgrepro.training.pretrain import pretrain
 
-RUN = {"pretraining": pretrain, "fine-tuning": finetune}
+#: What runs a trial, by `Trial.training`.
+RUN = {"frames": pretrain, "records": finetune}
 RUNNERS = ("here", "dask")
 #: Seconds to wait where every trial left is in the hands of another process.
 WAIT = 5
@@ -122,6 +123,6 @@ def _run_one(trial, trials, store, workspace, bar, annotate):
     def train(*given):
         bar.set_postfix_str("", refresh=False)
         bar.set_description(str(trial))
-        RUN[trial.stage](*given)
+        RUN[trial.training](*given)
 
     return attempt(train, trial, trials, store, workspace, bar.set_postfix_str, annotate(trial))

@@ -10,12 +10,14 @@ from ecgrepro.models.catalogue import build
 from ecgrepro.models.resnet1d import HEAD
 from ecgrepro.training import checkpoint, device
 from ecgrepro.training.device_corpus import records_source
+from ecgrepro.training.diagnosis_recipe import DiagnosisTraining
 from ecgrepro.training.feature_cache import cached_features
 from ecgrepro.training.freezing import cost, cut, cut_transform, freeze
 from ecgrepro.training.published_start import is_published, load_published
 from ecgrepro.training.recipe import Stage
 from ecgrepro.training.steps import Steps
 from ecgrepro.training.unfreezing import begin
+from ecgrepro.training.windows import windows_source
 from ecgrepro.training.workspace import optimiser
 
 #: Features are kept where what follows them takes at most this share of the net's operations. Those of the first
@@ -64,7 +66,7 @@ def stages(trial):
 
 def begin_stage(trial, model, stage, steps_per_epoch):
     """Freeze and compile a net for a stage; one without stages takes the recipe's own optimiser."""
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    loss = loss_of(trial)
     mode = trial.frozen_batch_normalisation
     if trial.recipe.stages:
         begin(
@@ -79,6 +81,13 @@ def begin_stage(trial, model, stage, steps_per_epoch):
     freeze(model, trial.freeze_depth, batch_normalisation=mode)
     model.compile(optimiser(trial.recipe.optimiser), loss)
     model.optimizer.build(model.trainable_variables)
+
+
+def loss_of(trial):
+    """Loss that a supervised trial is trained by: of several diagnoses, or none, each is a question of its own."""
+    if isinstance(trial.recipe, DiagnosisTraining):
+        return keras.losses.BinaryCrossentropy(from_logits=True)
+    return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
 
 def make_steps(trial, model, rows, workspace, report=lambda text: None, *, features=True):
@@ -103,6 +112,8 @@ def make_steps(trial, model, rows, workspace, report=lambda text: None, *, featu
     Steps
         With ``kept``, which has "features" and "pictures" where they are.
     """
+    if rows.windows:  # another one in every epoch: nothing to keep
+        return Steps(model, windows_source(rows.inputs, rows.labels, rows.windows))
     kept = _Kept(rows, workspace, report)
     dear = trial.transform is not None and trial.transform.kind in PICTURES
     if dear and device.accelerator_memory() is None:

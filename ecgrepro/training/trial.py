@@ -11,11 +11,14 @@ from dataclasses import asdict, dataclass, field
 
 from ecgrepro.errors import SettingsError
 from ecgrepro.frames.af import PADDING
+from ecgrepro.frames.diagnosis_windows import AGGREGATES
 from ecgrepro.frames.graded_segments import GradedInput
 from ecgrepro.frames.resample import METHODS
 from ecgrepro.frames.tasks import TASKS
 from ecgrepro.frames.transforms import TRANSFORMS
 from ecgrepro.models.catalogue import MODELS
+from ecgrepro.training.diagnosis_parts import SPLITS
+from ecgrepro.training.diagnosis_recipe import CROPS, DiagnosisTraining
 from ecgrepro.training.published_start import FORMS, IMAGENET, fits
 from ecgrepro.training.recipe import (
     FineTuning,
@@ -28,6 +31,8 @@ from ecgrepro.training.recipe import (
 
 #: Corpora that a fine-tuning can be of: CinC 2017, and the same with the labels of an earlier revision.
 CINC2017 = ("cinc2017", "cinc2017_v2", "cinc2017_v0")
+#: Twelve-lead corpora that diagnoses can be learnt from.
+DIAGNOSED = ("ptbxl", "ptbxl_500hz", "georgia", "challenge_ptbxl")
 #: Version of everything that turns a description into numbers.
 RECIPE = 1
 
@@ -45,10 +50,11 @@ class Trial:
         Test fold; 0 for pre-training, whose test records are its held-out patients', and where a whole corpus is the
         test.
     corpora : tuple of (name, fingerprint)
-        Of a fine-tuning one of `CINC2017`; of a `QualityTraining` those that it learns from, then one of `CINC2017`.
+        Of a fine-tuning one of `CINC2017`; of a `QualityTraining` those that it learns from, then one of `CINC2017`;
+        of a `DiagnosisTraining` one of `DIAGNOSED`.
     model, width, precision
         See `ecgrepro.models`.
-    recipe : Pretraining, FineTuning or QualityTraining
+    recipe : Pretraining, FineTuning, QualityTraining or DiagnosisTraining
     initialisation : str
         ``"random"``; ``"KEY@SHARE"``: the pre-training trial and the share of its pass; or weights that others have
         published, by the digest of the local file: see `ecgrepro.training.published_start`.
@@ -69,7 +75,7 @@ class Trial:
     corpora: tuple
     model: str
     width: float
-    recipe: Pretraining | FineTuning | QualityTraining
+    recipe: Pretraining | FineTuning | QualityTraining | DiagnosisTraining
     precision: str = "float32"
     initialisation: str = "random"
     freeze_depth: int = 0
@@ -84,7 +90,14 @@ class Trial:
 
     @property
     def stage(self):
-        return "pretraining" if isinstance(self.recipe, Pretraining) else "fine-tuning"
+        """Whether others start from its weights ("pretraining") or it is judged itself ("fine-tuning")."""
+        source = self.training == "frames" or getattr(self.recipe, "checkpoints", ())
+        return "pretraining" if source else "fine-tuning"
+
+    @property
+    def training(self):
+        """What it is trained on: "frames" drawn from recordings, or whole "records"."""
+        return "frames" if isinstance(self.recipe, Pretraining) else "records"
 
     @property
     def key(self):
@@ -108,13 +121,14 @@ class Trial:
     def check(self):
         """Raise `SettingsError` unless a run can do what the description says."""
         demands = {Pretraining: _pretraining_demands, FineTuning: _fine_tuning_demands,
-                   QualityTraining: _quality_demands}[type(self.recipe)]  # fmt: skip
+                   QualityTraining: _quality_demands,
+                   DiagnosisTraining: _diagnosis_demands}[type(self.recipe)]  # fmt: skip
         for name, value, expected, holds in (*_demands(self), *demands(self, self.recipe)):
             if not holds:
                 raise SettingsError(f"{self}, {name}", expected, repr(value), "Describe the trial anew.")
 
     def __str__(self):
-        split = isinstance(self.recipe, FineTuning)
+        split = isinstance(self.recipe, FineTuning | DiagnosisTraining)
         part = f", fold {self.fold}, {self.recipe.labels:.0%} of labels" if split else ""
         return f"{self.study} {self.stage} {self.arm}, seed {self.seed}{part} [{self.key}]"
 
@@ -201,9 +215,30 @@ def _quality_demands(trial, recipe):
     yield "resampling", word, _either(known), word in known
 
 
+def _diagnosis_demands(trial, recipe):
+    names, how = [name for name, _ in trial.corpora], recipe.input
+    yield "corpora", names, f"one of {', '.join(DIAGNOSED)}", len(names) == 1 and names[0] in DIAGNOSED
+    yield from _supervised_demands(trial, recipe)
+    yield from _choices(recipe, {"split": tuple(SPLITS), "validate_on": ("validation", "test"), "crops": CROPS,
+                                 "aggregate": AGGREGATES, "checkpoints": ((), (1.0,)),
+                                 "stop": ("validation_loss",)})  # fmt: skip
+    yield "labels", recipe.labels, "a share above 0, at most 1", 0 < recipe.labels <= 1
+    folds = SPLITS.get(recipe.split, SPLITS["official"]).folds
+    yield "fold", trial.fold, f"0 to {folds - 1} of split {recipe.split}", 0 <= trial.fold < folds
+    yield (
+        "window",
+        recipe.window,
+        f"1 to {how.length} samples",
+        _is_whole(recipe.window, 1) and recipe.window <= how.length,
+    )
+    yield "stride", recipe.stride, "a whole number of at least 1", _is_whole(recipe.stride, 1)
+    yield "transform", trial.transform, "none: spectra are the input's", trial.transform is None
+
+
 def _supervised_demands(trial, recipe):
     """Rows for what all supervised training has in common."""
-    yield from _choices(recipe, {"select": ("macro_f1", "loss", "last"), "ties": ("first", "last"),
+    score = "macro_auc" if isinstance(recipe, DiagnosisTraining) else "macro_f1"
+    yield from _choices(recipe, {"select": (score, "loss", "last"), "ties": ("first", "last"),
                                  "stop": ("validation_loss", "training_accuracy")})  # fmt: skip
     staged = sum(stage.epochs for stage in recipe.stages) or recipe.epochs
     yield "epochs", recipe.epochs, f"{staged}, those of the stages", recipe.epochs == staged
@@ -234,4 +269,5 @@ def _choices(recipe, known):
 
 
 def _either(words):
-    return f"{', '.join(words[:-1])} or {words[-1]}"
+    words = [str(word) for word in words]
+    return " or ".join(filter(None, [", ".join(words[:-1]), words[-1]]))

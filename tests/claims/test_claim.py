@@ -28,6 +28,13 @@ def test_difference_of_two_rounded_figures_is_known_to_one_unit_either_way(first
     assert low - 1e-12 <= first - second <= high + 1e-12
 
 
+@given(st.floats(0, 1), st.floats(-0.003, 0.003))
+def test_figure_that_was_read_off_is_known_to_its_reading_error(true, error):
+    low, high = printed_interval(true + error, {"digits": 3, "rounding": "within_3"})
+    assert low - 1e-12 <= true <= high + 1e-12
+    assert high - low == pytest.approx(0.006)
+
+
 def test_tens_lower_bounds_and_exact_figures():
     assert printed_interval(20, {"digits": -1}) == (15.0, 25.0)
     assert printed_interval(1, {"digits": 0, "rounding": "lower_bound"}) == (1.0, math.inf)

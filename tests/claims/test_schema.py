@@ -2,7 +2,7 @@
 
 import pytest
 
-from ecgrepro.claims.schema import check_entry
+from ecgrepro.claims.schema import check_entry, multilabel
 from ecgrepro.errors import InputError
 
 
@@ -84,6 +84,61 @@ def test_difference_needs_a_sign_and_two_known_arms(content, change, message):
     entry["comparison"] |= change
     with pytest.raises(InputError, match=message):
         check_entry(entry, content)
+
+
+SAME = ["beat", "beat"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "arms", "fraction"),
+    [
+        ("difference", SAME, [0.9, 0.1]),
+        ("difference", ["beat", "random"], 0.1),
+        ("equivalence", SAME, [1, 0.5]),
+        ("trend", ["beat"], [0.1, 0.5, 1.0]),
+        ("trend", ["beat", "random"], [0.1, 1.0]),
+        ("trend", ["beat", "random", "beat"], 0.1),
+    ],
+)
+def test_share_of_labels_is_one_or_one_per_arm_or_those_of_a_trend(content, rule, arms, fraction):
+    check_entry(along(content, rule, arms, fraction), content)
+
+
+@pytest.mark.parametrize(
+    ("rule", "arms", "fraction", "message"),
+    [
+        ("value", ["beat"], [0.1, 0.2], "label_fraction"),
+        ("value", ["beat"], 0, "label_fraction"),
+        ("value", ["beat"], 1.1, "label_fraction"),
+        ("value", ["beat"], True, "label_fraction"),
+        ("value", ["beat"], "all", "label_fraction"),
+        ("difference", SAME, [0.9], "label_fraction"),
+        ("difference", SAME, [0.9, 0.5, 0.1], "label_fraction"),
+        ("difference", SAME, [], "label_fraction"),
+        ("trend", ["beat"], [0.5, 0.1], "label_fraction.*least to most"),
+        ("trend", ["beat"], [0.5, 0.5], "label_fraction"),
+        ("trend", ["beat"], [0.5], "label_fraction"),
+        ("trend", ["beat"], [0.5, "1"], "label_fraction"),
+        ("trend", ["beat"], 0.5, "two arms"),
+        ("trend", [], [0.5, 1.0], "two arms"),
+        ("trend", ["beat", "random", "beat"], [0.5, 1.0], "one or two"),
+    ],
+)
+def test_impossible_share_of_labels_is_refused(content, rule, arms, fraction, message):
+    with pytest.raises(InputError, match=message):
+        check_entry(along(content, rule, arms, fraction), content)
+
+
+def along(content, rule, arms, fraction):
+    named = {"arm": arms[0]} if rule == "value" else {"arms": arms}
+    direction = {"direction": 1} if rule in ("difference", "trend") else {}
+    comparison = {"rule": rule, "metric": "macro_f1", "label_fraction": fraction, **named, **direction}
+    return {**content["claims"][0], "comparison": comparison}
+
+
+def test_metrics_of_several_labels_are_told_from_those_of_one():
+    assert [multilabel(name) for name in ("macro_auc", "auc_LPFB", "multilabel_macro_f1")] == [True] * 3
+    assert [multilabel(name) for name in ("macro_f1", "accuracy", "last_epoch")] == [False] * 3
 
 
 def test_entry_that_is_no_mapping_is_refused(content):

@@ -161,6 +161,18 @@ def test_arms_that_cannot_be_paired_are_refused(build_arm, change, message):
         paired_difference(first, change(second), "accuracy", seed=0)
 
 
+def test_what_has_several_labels_per_record_is_refused(build_arm):
+    table = build_arm([0.9])
+    several = table.drop(columns="label").assign(
+        **{f"label_{k}": np.int8(table["label"] == k) for k in range(4)}
+    )
+    for compare in (arm_estimate, lambda *given, **how: paired_difference(several, *given, **how)):
+        with pytest.raises(InputError, match="one class per record"):
+            compare(several, "accuracy", seed=0)
+    with pytest.raises(InputError, match="got one of each"):
+        paired_difference(table, several, "accuracy", seed=0)
+
+
 def test_unknown_metrics_and_levels_are_refused(build_arm):
     table = build_arm([0.9])
     with pytest.raises(SettingsError, match="say which"):

@@ -164,3 +164,97 @@ def test_a_failed_write_keeps_the_earlier_file(table, tmp_path, monkeypatch):
     monkeypatch.undo()
     assert set(read_predictions(path)["seed"]) == {7}
     assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.fixture
+def several():
+    labels = np.array([[1, 0, 1], [0, 0, 0], [0, 1, 1]])
+    logits = np.arange(9, dtype=np.float32).reshape(3, 3)
+    return prediction_table(["A", "B", "C"], labels, logits, part="test", fold=9, seed=4)
+
+
+def test_a_multi_label_table_has_a_label_of_each_class(several):
+    assert list(several.columns[:7]) == ["record_id", "part", "label_0", "label_1", "label_2", "fold", "seed"]
+    assert {str(several[f"label_{index}"].dtype) for index in range(3)} == {"int8"}
+    assert predictions.is_multi_label(several)
+    assert predictions.labels(several).tolist() == [[1, 0, 1], [0, 0, 0], [0, 1, 1]]
+
+
+def test_labels_of_one_class_per_record_are_one_column(table):
+    assert not predictions.is_multi_label(table)
+    assert predictions.labels(table).tolist() == [0, 2, 1]
+    assert predictions.label_columns(table) == ["label"]
+
+
+def test_a_multi_label_table_survives_the_file_unchanged(several, tmp_path):
+    write_predictions(tmp_path / "predictions.parquet", several)
+    pd.testing.assert_frame_equal(read_predictions(tmp_path / "predictions.parquet"), several)
+
+
+def test_booleans_are_labels_of_0_and_1(several):
+    flags = predictions.labels(several).astype(bool)
+    other = prediction_table("ABC", flags, predictions.logits(several), part="test", fold=9, seed=4)
+    pd.testing.assert_frame_equal(other, several)
+
+
+def test_the_labels_of_many_classes_take_a_bit_each_at_most(tmp_path):
+    rng, shape = np.random.default_rng(0), (2198, 71)
+    logits, labels = rng.normal(size=shape).astype(np.float32), rng.random(shape) < 0.05
+    sizes = []
+    for given in (np.zeros(shape, int), labels):
+        made = prediction_table(map(str, range(len(given))), given, logits, part="test", fold=0, seed=0)
+        write_predictions(tmp_path / "predictions.parquet", made)
+        sizes.append((tmp_path / "predictions.parquet").stat().st_size)
+    assert sizes[1] - sizes[0] < labels.size / 8
+    assert sizes[0] < 1.15 * logits.nbytes
+
+
+def test_more_than_ten_labels_keep_their_order():
+    labels = np.eye(12, dtype=int)
+    table = prediction_table([f"R{i}" for i in range(12)], labels, np.eye(12), part="test", fold=0, seed=0)
+    assert (predictions.labels(validate_predictions(table[sorted(table.columns)])) == labels).all()
+
+
+def test_a_reader_may_add_a_column_to_a_table_of_many_classes():
+    labels = np.eye(71, dtype=int)
+    table = prediction_table(map(str, range(71)), labels, np.eye(71), part="test", fold=0, seed=0)
+    assert table.assign(group="a").shape == (71, 4 + 2 * 71 + 1)
+
+
+def test_several_labels_have_no_one_answer(several):
+    with pytest.raises(InputError, match="one class per record; got 3 labels of 0 or 1"):
+        predictions.predicted_classes(several)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"label_1": 2}, "label_1 to be integers from 0 to 1; got values from 2 to 2"),
+        ({"label_1": -1}, "values from -1 to -1"),
+        ({"label_1": 0.5}, "dtype float64"),
+        ({"label": 1}, "either column label or columns label_0, label_1 and so on, not both"),
+        ({"label_3": 1}, r"label_0, label_1 and so on \(one per logit\)"),
+        ({"logit_3": 1.0}, r"label_0, label_1 and so on \(one per logit\)"),
+        ({"logit_2": np.inf}, "3 records with NaN or infinite"),
+        ({"label_x": 1}, r"label_0, label_1 and so on \(one per logit\)"),
+    ],
+)
+def test_a_wrong_multi_label_table_is_refused(several, change, message):
+    with pytest.raises(InputError, match=message):
+        validate_predictions(several.assign(**change))
+
+
+def test_both_forms_do_not_stack(table, several):
+    with pytest.raises(InputError, match="not both"):
+        combine_predictions([table, several])
+
+
+def test_a_record_with_other_labels_in_another_seed_is_refused(several):
+    other = several.assign(seed=5, label_1=np.array([0, 1, 1], np.int8))
+    with pytest.raises(InputError, match="several for 1 records, first 'B'"):
+        combine_predictions([several, other])
+
+
+def test_labels_and_logits_of_other_classes_are_refused():
+    with pytest.raises(InputError, match=r"shapes \(2, 3\) and \(2, 4\)"):
+        prediction_table("ab", np.zeros((2, 3), int), np.zeros((2, 4)), part="test", fold=0, seed=0)

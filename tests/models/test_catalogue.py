@@ -21,6 +21,8 @@ NAMES = (
     "xresnet1d50",
     "xresnet1d101",
     "inception1d",
+    "resnet1d101",
+    "inception_csc2541",
 )
 #: Huerta et al. 2022, table 1.
 ALEXNET = [34_944, 307_456, 885_120, 663_936, 442_624, 37_752_832, 16_781_312, 4_097_000]

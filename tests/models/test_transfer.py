@@ -16,6 +16,8 @@ READERS = {
     "resnet18_masked": 1,
     "xresnet1d50": 1,
     "inception1d": 3,
+    "resnet1d101": 1,
+    "inception_csc2541": 1,
 }
 
 

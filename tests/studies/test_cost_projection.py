@@ -1,12 +1,19 @@
 import json
 import math
 from dataclasses import replace
-from types import SimpleNamespace
 
 import pytest
 
 from ecgrepro.errors import SettingsError
-from ecgrepro.studies import cost_projection, freezing, pretrain_size, resnet1d, spectrogram2d
+from ecgrepro.studies import (
+    cost_projection,
+    freezing,
+    pretrain_size,
+    ptbxl_transfer,
+    resnet1d,
+    spectrogram2d,
+    trial_frames,
+)
 from ecgrepro.studies.published_runs import (
     MINUTES_PER_1000_PATIENTS,
     PUBLISHED_RUNS,
@@ -111,7 +118,7 @@ def test_demo_counts_the_demos_recordings():
     ],
 )
 def test_epochs_are_ours_where_there_are_any_else_as_published(recipe, committed, expected):
-    assert cost_projection.epochs(recipe, committed) == expected
+    assert trial_frames.epochs(recipe, committed) == expected
 
 
 def test_committed_epochs_are_averaged_by_share_of_labels(tmp_path):
@@ -197,16 +204,21 @@ def test_studies_are_all_or_those_that_are_named():
         cost_projection.check_studies(["freezing", "cooking"])
 
 
-def test_a_study_without_scales_is_counted_from_its_publication(tmp_path):
-    found = cost_projection.works(["ptbxl_transfer", "data"], tmp_path)
-    assert sum(one.trials for one in found) == 33
-    assert all(one.scale == "paper" and one.source for one in found)
+def test_a_study_that_trains_nothing_has_no_work(tmp_path):
+    assert cost_projection.works(["data", "calibration"], tmp_path) == []
 
 
-def test_a_study_whose_scales_are_written_down_is_not_counted_twice(monkeypatch, tmp_path):
-    named = SimpleNamespace(STUDY="ptbxl_transfer", SCALES={}, trials=None)
-    monkeypatch.setitem(cost_projection.STUDIES, "ptbxl_transfer", named)
-    assert cost_projection.works(["ptbxl_transfer"], tmp_path) == []
+def test_diagnoses_are_counted_by_split_share_and_epochs():
+    scale = configure(
+        ptbxl_transfer.SCALES, "paper", arms=["benchmark_all", "fine_tuned"], labels=[0.1], seeds=1
+    )
+    works = {one.what: one for one in cost_projection.scale_works(ptbxl_transfer, scale, {})}
+    assert works["pre-training on diagnoses, 100% of labels"].frames == pytest.approx(
+        0.8 * 21_799 * 50, abs=1
+    )
+    tuned = [one for one in cost_projection.scale_works(ptbxl_transfer, scale, {}) if "10%" in one.what]
+    assert sum(one.frames for one in tuned) == pytest.approx(0.1 * 0.8 * (21_799 * 50 + 10_344 * 40), abs=2)
+    assert {one.net.shape for one in tuned} == {(250, 12), (1250, 12)}
 
 
 def test_the_published_hours_are_those_of_the_class_report():
@@ -216,11 +228,8 @@ def test_the_published_hours_are_those_of_the_class_report():
 
 
 def test_published_rows_name_nets_that_can_be_built():
-    assert {one.net.model for one in PUBLISHED_RUNS} == {
-        "resnet18", "resnet18_2d", "xresnet1d101", "inception1d"
-    }  # fmt: skip
-    xresnet = next(one.net for one in PUBLISHED_RUNS if one.study == "ptbxl_transfer")
-    assert cost_projection.forward_flops(xresnet) > 1e8
+    assert {one.net.model for one in PUBLISHED_RUNS} == {"resnet18", "resnet18_2d"}
+    assert cost_projection.forward_flops(PUBLISHED_RUNS[0].net) > 1e8
 
 
 def test_signal_quality_is_counted_with_its_test_which_is_larger_than_what_is_learnt_from():

@@ -105,7 +105,7 @@ def test_numbers_take_the_kind_of_what_they_replace():
 @pytest.mark.parametrize(
     ("overrides", "named"),
     [
-        ({"epoch": 3}, "parameter epoch: expected one of adapt_leads, arms, batch_size, .*; got 'epoch'"),
+        ({"epoch": 3}, "parameter epoch: expected one of adapt_leads, aggregate, arms, .*; got 'epoch'"),
         ({"epochs": "many"}, "parameter epochs: expected something like 200; got 'many'"),
         ({"epochs": 2.5}, "parameter epochs"),
         ({"epochs": True}, "parameter epochs"),

@@ -1,0 +1,100 @@
+"""What the `ptbxl_transfer` page says in words: its opening, which classes count, and how far the pilot is.
+
+Every number is computed from committed predictions; where nothing has run, it says so.
+"""
+
+from ecgrepro.evaluation.macro_auc import MINIMUM_POSITIVES
+from ecgrepro.studies import designs
+from ecgrepro.studies.artefact_tables import artefact_table
+from ecgrepro.studies.diagnosis_tables import difference_table, name_of
+from ecgrepro.studies.figures import Html, Note
+from ecgrepro.studies.ptbxl_transfer import STUDY
+
+#: What no run on the recordings at hand can say.
+NOT_KNOWN = (
+    "Not known: Georgia and all of PTB-XL, of which only parts were at hand; "
+    "the pilot tells faults and starts apart on a part of PTB-XL, not what the project's gain is made of."
+)
+#: A difference that matters, in macro AUC: the margin of the ledger's claims.
+MARGIN = 0.02
+#: Scales in which arms of the benchmark may have run, the widest first.
+BENCHMARK_SCALES = ("paper", "colab")
+
+
+def opening(scale="pilot"):
+    """Word what starting from beats gains, and which artefacts matter. Returns `Html`."""
+    found, state = designs.finished(STUDY, scale)
+    starts, artefacts = difference_table(found, [("beat", "random")]), artefact_table(found)
+    text = [
+        f"starting from beats changes macro AUC on PTB-XL's super-classes by {told(row)}."
+        for _, row in starts.iterrows()
+    ]
+    text += [f"Artefacts: {_beyond(artefacts)}"] if len(artefacts) else []
+    return _paragraph(text, state)
+
+
+def told(row):
+    """Word a difference with its interval, and what that says, in HTML.
+
+    Parameters
+    ----------
+    row : Series
+        With ``difference``, ``low`` and ``high``.
+    """
+    word = "undecided"
+    if row.low > 0 or row.high < 0:
+        word = "above zero" if row.low > 0 else "below zero"
+    if max(-row.low, row.high) < MARGIN:
+        word = "too small to matter"
+    text = f"<b>{row.difference:+.3f}</b> ({row.low:.3f} to {row.high:.3f}, {word})"
+    return text.replace("-", "\N{MINUS SIGN}")
+
+
+def _beyond(artefacts):
+    """Name the artefacts whose whole interval lies beyond the margin."""
+    beyond = artefacts[(artefacts.low > MARGIN) | (artefacts.high < -MARGIN)]
+    named = "; ".join(
+        f"{name_of(row.arm)} against {name_of(row.against)} {told(row)}" for _, row in beyond.iterrows()
+    )
+    ends = f" {named}." if named else ""
+    return f"of {len(artefacts)} comparisons {len(beyond)} move macro AUC by more than the margin.{ends}"
+
+
+def _paragraph(text, state):
+    done, listed = state.finished.sum(), state.seeds.sum()
+    begin = "Found" if done == listed else f"So far ({done} of {listed} fine-tuning runs of the pilot)"
+    text = text or ["no run on real recordings is committed, so the question of this page is open."]
+    return Html(f'<p class="opening"><b>{begin}:</b> {" ".join(text)} {NOT_KNOWN}</p>')
+
+
+def rule_sentence(estimated, arm):
+    """Say which classes of an arm count in the macro, with how many positives, and why others do not. Returns `Note`.
+
+    Parameters
+    ----------
+    estimated : dict of str to MacroAUC
+        See `ecgrepro.studies.diagnosis_tables.estimates`.
+    arm : str
+    """
+    if arm not in estimated:
+        return Note("Not run yet: which classes count is known as soon as a test set is.")
+    made = estimated[arm]
+    classes, least = made.classes, made.minimum_positives
+    counted = [f"{row.positives} {row[1]}" for row in classes.itertuples() if row.counted]
+    left = [f"{row[1]} ({row.reason})" for row in classes.itertuples() if not row.counted]
+    text = f"Classes with at least {least} positives and negatives in every test set: {', '.join(counted)}."
+    return Note(f"{text} Left out of the macro: {', '.join(left)}." if left else f"{text} None is left out.")
+
+
+def minimum_positives(scale):
+    """Positives that a class needs to count: those of the rule, and one in a demo, whose test sets are a handful."""
+    return 1 if scale == "demo" else MINIMUM_POSITIVES
+
+
+def benchmark_runs():
+    """Committed results with the benchmark's arms, of the widest scale that has any: list of dict."""
+    for scale in BENCHMARK_SCALES:
+        found, _ = designs.finished(STUDY, scale)
+        if any(result["trial"]["arm"].startswith("benchmark_") for result in found):
+            return found
+    return []

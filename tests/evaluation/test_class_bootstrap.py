@@ -1,0 +1,97 @@
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from ecgrepro.errors import InputError, SettingsError
+from ecgrepro.evaluation.class_bootstrap import ClassBootstrap, SeededClassRanks, class_limits, macro
+from ecgrepro.evaluation.predictions import combine_predictions, labels, logits
+from tests.evaluation.multi_label_arms import build_arm
+
+
+def by_seed(table):
+    return [
+        roc_auc_score(labels(rows), logits(rows), average=None)
+        for _, rows in table.groupby("seed", sort=True)
+    ]
+
+
+@pytest.mark.parametrize("crossed", [False, True])
+def test_areas_by_arm_seed_and_class(crossed):
+    arms = [build_arm((1.0, 0.5, 2.0), arm_seed=seed, crossed=crossed) for seed in (1, 2)]
+    ranked = SeededClassRanks(arms)
+    np.testing.assert_allclose(ranked.areas(), [by_seed(arm) for arm in arms], rtol=0, atol=1e-12)
+    pooled = [[roc_auc_score(labels(arm), logits(arm), average=None)] for arm in arms]
+    np.testing.assert_allclose(ranked.pooled(), pooled, rtol=0, atol=1e-12)
+    assert ranked.positives.tolist() == [100, 40, 150, 6]
+    assert ranked.negatives.tolist() == [100, 160, 50, 194]
+    assert (ranked.crossed, ranked.n_records) == (crossed, 200 if crossed else 600)
+
+
+def test_two_arms_are_on_the_same_resamples():
+    table = build_arm((1.0, 2.0))
+    bootstrap = ClassBootstrap(SeededClassRanks([table, table]), 0.95, 40, seed=0)
+    assert bootstrap.two_level.shape == (40, 2, 4)
+    assert np.abs(bootstrap.two_level).max() == 0
+    assert np.abs(bootstrap.records_only).max() == 0
+
+
+def test_crossed_seeds_share_a_resample_and_nested_ones_do_not():
+    table = build_arm((1.0,))
+    other = table.assign(seed=1, record_id=table["record_id"] + "/copy")
+    crossed, nested = (combine_predictions([table, one]) for one in (table.assign(seed=1), other))
+    draws = np.tile([0, 1], (30, 1))
+    found = [
+        SeededClassRanks([one]).resampled(draws, np.random.default_rng(0)).data for one in (crossed, nested)
+    ]
+    np.testing.assert_array_equal(found[0][:, 0], found[0][:, 1])
+    assert np.abs(found[1][:, 0] - found[1][:, 1]).min() > 0
+
+
+def test_a_seed_drawn_twice_has_one_resample_if_crossed_and_two_if_nested():
+    draws = np.ones((30, 2), int)
+    found = [
+        SeededClassRanks([build_arm((1.0, 2.0), crossed=crossed)]).resampled(draws, np.random.default_rng(0))
+        for crossed in (True, False)
+    ]
+    np.testing.assert_array_equal(found[0][:, 0], found[0][:, 1])
+    assert (found[1][:, 0, 0] != found[1][:, 1, 0]).sum() > 20
+
+
+def test_one_seed_has_the_same_limits_at_both_levels():
+    bootstrap = ClassBootstrap(SeededClassRanks([build_arm((1.0,))]), 0.9, 100, seed=3)
+    fields = bootstrap.fields("macro_auc", np.ones(4, bool))
+    assert (fields["low"], fields["high"]) == (fields["records_low"], fields["records_high"])
+    assert fields["low"] < fields["estimate"] < fields["high"]
+
+
+def test_lost_classes_are_counted_and_leave_the_macro_to_the_others():
+    table = build_arm((1.0,), n_records=40, shares=(0.5, 0.025))
+    bootstrap = ClassBootstrap(SeededClassRanks([table]), 0.95, 400, seed=0)
+    lost = bootstrap.lost()
+    assert lost[0] == 0
+    assert lost[1] == pytest.approx(400 * (1 - 1 / 40) ** 40, abs=40)
+    areas = bootstrap.records_only
+    missing = areas.mask[:, 0, 1]
+    assert missing.sum() == lost[1]
+    means = macro(areas, np.ones(2, bool))
+    np.testing.assert_array_equal(means[missing], areas[missing, 0, 0])
+    np.testing.assert_allclose(means[~missing], areas.data[~missing, 0].mean(axis=1))
+
+
+def test_limits_of_a_class_without_two_resamples_are_nan():
+    replicates = np.ma.masked_invalid([[1.0, np.nan, 0.2], [0.5, np.nan, np.nan]])
+    limits = class_limits(replicates, replicates, 0.5)
+    assert limits["low"].tolist() == pytest.approx([0.625, np.nan, np.nan], nan_ok=True)
+    assert limits["records_high"].tolist() == pytest.approx([0.875, np.nan, np.nan], nan_ok=True)
+
+
+def test_what_cannot_be_resampled_is_refused(build_intervals):
+    table = build_arm((1.0, 2.0), crossed=True)
+    with pytest.raises(InputError, match="a multi-label table"):
+        SeededClassRanks([build_intervals()])
+    with pytest.raises(InputError, match="tested by 1 to 2 of 2 seeds"):
+        SeededClassRanks([table.iloc[1:]])
+    with pytest.raises(InputError, match="each cluster within one seed's test set"):
+        SeededClassRanks([build_arm((1.0, 2.0))], {"0-0-0000": "x", "0-1-0000": "x"})
+    with pytest.raises(SettingsError, match="level"):
+        ClassBootstrap(SeededClassRanks([table]), 95, 100, seed=0)
