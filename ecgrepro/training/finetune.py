@@ -48,8 +48,7 @@ def finetune(trial, store, workspace, report=lambda text: None, notes=None):
     """
     trial.check()
     make_deterministic(trial.seed)
-    start = store.results_of(trial.parent)["run"] if trial.parent else None
-    examples = examples_of(trial, workspace, start)
+    examples = examples_of(trial, workspace, _start_record(trial, store))
     model = start_model(trial, store, input_shape(trial.recipe), len(examples.classes))
     net = _Net(trial, model, examples, workspace, report)
     run = _resume(trial, store, net)
@@ -63,6 +62,12 @@ def finetune(trial, store, workspace, report=lambda text: None, notes=None):
     for share in getattr(trial.recipe, "checkpoints", ()):
         checkpoint.save_extractor(store.weights(trial.key, share), model, HEAD)
     store.commit(trial, run["history"], _predictions(trial, net, examples), record)
+
+
+def _start_record(trial, store):
+    """Run record of the trial that it starts from, where it standardises as that one did; else None."""
+    asks = getattr(trial.recipe.input, "scaler", None) == "start" and trial.parent
+    return store.results_of(trial.parent)["run"] if asks else None
 
 
 def _line(row):

@@ -8,7 +8,15 @@ import pytest
 from ecgrepro.claims import decide, ledger
 from ecgrepro.claims.rules import rule_hashes
 from ecgrepro.claims.schema import RUN_METRICS
-from ecgrepro.studies import designs, evidence, figures, pretrain_size, resnet1d, spectrogram2d
+from ecgrepro.studies import (
+    designs,
+    evidence,
+    evidence_parts,
+    figures,
+    pretrain_size,
+    resnet1d,
+    spectrogram2d,
+)
 from ecgrepro.studies.book_ledger import Ledger
 from ecgrepro.studies.scale import configure
 from tests.studies import fabricated, fabricated_sizes
@@ -35,7 +43,7 @@ def leave(monkeypatch):
     monkeypatch.setitem(evidence.RESAMPLING, "n_resamples", 100)
 
     def found(scale, **of_study):
-        for module in (designs, evidence):
+        for module in (designs, evidence, evidence_parts):
             monkeypatch.setattr(
                 module, "results", lambda study, asked: of_study.get(study, []) if asked == scale else []
             )

@@ -77,7 +77,7 @@ def test_only_the_trials_asked_for_are_returned(demo, monkeypatch):
     def pretend(trial, store, workspace, report, notes):
         store.commit(trial, [{"epoch": 1}], fabricated.predictions(trial, 0.5), notes)
 
-    monkeypatch.setattr(runner, "RUN", {"fine-tuning": pretend})
+    monkeypatch.setattr(runner, "RUN", {"records": pretend})
     (alone,) = run_study("resnet1d", progress=False, arms="random", **SMALL)
     assert alone["trial"]["arm"] == "random"
 
@@ -98,7 +98,7 @@ def test_demo_recordings_are_made_once(demo, monkeypatch):
 def test_an_unknown_study_is_refused(home):
     with pytest.raises(
         SettingsError,
-        match="study: expected one of resnet1d, spectrogram2d, pretrain_size, freezing; got 'resnet2d'",
+        match="study: expected one of resnet1d, spectrogram2d, pretrain_size, freezing, ptbxl_transfer; got 'resnet2d'",
     ):
         run_study("resnet2d")
     assert list(home.iterdir()) == []

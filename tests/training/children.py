@@ -73,7 +73,7 @@ def run_talking(corpora, folder, kills="1"):
     from ecgrepro.training import pretrain, runner
 
     pretrain.BLOCK = tiny.BLOCK
-    runner.RUN = {stage: talk(stage) for stage in runner.RUN}
+    runner.RUN = {"frames": talk("pretraining"), "records": talk("fine-tuning")}
     workspace = tiny.open_workspace(corpora, folder / "work")
     trials = talking_trials(workspace, int(kills))
     runner.run(trials, tiny.open_store(folder), workspace, progress=False)

@@ -38,18 +38,18 @@ def trials_of(workspace, n):
 
 
 def functions():
-    """What trains, by stage, with a checkpoint every few steps."""
+    """What trains, by kind of training, with a checkpoint every few steps."""
     from ecgrepro.training.finetune import finetune
     from tests.training.children import pretrain_in_blocks
 
-    return {"pretraining": pretrain_in_blocks, "fine-tuning": finetune}
+    return {"frames": pretrain_in_blocks, "records": finetune}
 
 
 def endless():
-    """What never ends, by stage."""
+    """What never ends, by kind of training."""
     from tests.training.children import wait_for_ever
 
-    return dict.fromkeys(("pretraining", "fine-tuning"), wait_for_ever)
+    return dict.fromkeys(("frames", "records"), wait_for_ever)
 
 
 def drive(corpora, folder, n, train, workers, scheduler=None):

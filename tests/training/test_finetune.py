@@ -1,4 +1,5 @@
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from ecgrepro.frames.af import prepare_corpus, standardising_constants
 from ecgrepro.models.resnet1d import HEAD, resnet1d
 from ecgrepro.training import checkpoint
 from ecgrepro.training import finetune as module
-from ecgrepro.training.device_corpus import HostRecords
+from ecgrepro.training.device_corpus import HostRecords, Whole
 from ecgrepro.training.finetune import finetune, finished, predict, train_epoch
 from ecgrepro.training.parts import split
 from ecgrepro.training.start import start_model
@@ -31,6 +32,8 @@ def data(workspace):
 
 class Recorder:
     """Stands in for the compiled steps and writes down the order of its batches."""
+
+    source = SimpleNamespace(windows=Whole())
 
     def __init__(self):
         self.seen = []
@@ -375,6 +378,8 @@ def test_weights_of_another_width_are_refused_before_training(finished, workspac
 @pytest.mark.parametrize(("n", "size"), [(3, 8), (8, 8), (19, 8)])
 def test_logits_do_not_depend_on_the_batch(workspace, data, n, size):
     class Sums:
+        source = SimpleNamespace(windows=Whole())
+
         def predict(self, selections):
             for selection in selections:
                 assert len(selection) == size

@@ -134,7 +134,7 @@ def sampled(workspace, tmp_path_factory):
     parent = tiny.pretraining(workspace, patients=2, sample=1, checkpoints=(0.06, 0.12, 1.0))
     heirs = [tiny.fine_tuning(workspace, parent=parent, share=share) for share in parent.recipe.checkpoints]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(RUN, "fine-tuning", children.pretend)
+        patch.setitem(RUN, "records", children.pretend)
         run([parent, *heirs], store, workspace, progress=False)
     return store, parent, heirs
 

@@ -187,7 +187,7 @@ def test_a_real_pretraining_whose_weights_are_lost_gives_them_again(
     done = {"step": 40, "history": [], "seconds": 9, "cpu_seconds": 9, "resumed": 0}
     checkpoint.save(store.checkpoint(parent), done, state=[np.zeros(1)])
     before = (store.results / parent.key / "run.json").stat().st_mtime_ns
-    monkeypatch.setitem(runner.RUN, "fine-tuning", children.pretend)
+    monkeypatch.setitem(runner.RUN, "records", children.pretend)
     run([parent, heir], store, workspace, progress=False)
     assert (store.results / parent.key / "run.json").stat().st_mtime_ns == before
     ours, theirs = (dict(np.load(one.weights(parent.key, 1.0))) for one in (store, finished.store))
