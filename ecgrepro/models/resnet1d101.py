@@ -60,7 +60,8 @@ publication).
 
 import keras
 
-from ecgrepro.models.concat_pooling_head import batch_normalization, concat_pooling_head, kaiming_normal
+from ecgrepro.models.concat_pooling_head import concat_pooling_head
+from ecgrepro.models.padded_convolution import conv, conv_relu, stem_pool
 from ecgrepro.models.resnet1d import check_width, dtype_policy
 
 BLOCKS = (3, 4, 23, 3)
@@ -109,34 +110,15 @@ def resnet1d101(length, n_outputs, *, n_leads=12, width=1.0, precision="float32"
         return keras.Model(inputs, concat_pooling_head(x, n_outputs, width), name="resnet1d101")
 
 
-def _conv(x, filters, kernel, stride, name):
-    padding = "same"
-    if stride > 1:
-        # PyTorch pads both ends; Keras' "same" gives an even length one sample less in front, which shifts the output
-        x, padding = keras.layers.ZeroPadding1D(kernel // 2, name=f"{name}_pad")(x), "valid"
-    layer = keras.layers.Conv1D(
-        filters, kernel, stride, padding, use_bias=False, kernel_initializer=kaiming_normal(),
-        name=f"{name}_conv",
-    )  # fmt: skip
-    return batch_normalization(name)(layer(x))
-
-
-def _conv_relu(x, filters, kernel, stride, name):
-    return keras.layers.ReLU(name=f"{name}_relu")(_conv(x, filters, kernel, stride, name))
-
-
 def _stem(x, filters):
-    x = _conv_relu(x, filters, KERNEL, 2, "stem")
-    # after a ReLU a padding of zeros is as good as PyTorch's of minus infinity
-    x = keras.layers.ZeroPadding1D(1, name="stem_pool_pad")(x)
-    return keras.layers.MaxPooling1D(3, 2, "valid", name="stem_pool")(x)
+    return stem_pool(conv_relu(x, filters, KERNEL, 2, "stem"))
 
 
 def _block(x, filters, kernel, stride, name):
     shortcut = _shortcut(x, filters * EXPANSION, stride, name)
-    x = _conv_relu(x, filters, 1, 1, f"{name}_first")
-    x = _conv_relu(x, filters, kernel, stride, f"{name}_second")
-    x = _conv(x, filters * EXPANSION, 1, 1, f"{name}_third")
+    x = conv_relu(x, filters, 1, 1, f"{name}_first")
+    x = conv_relu(x, filters, kernel, stride, f"{name}_second")
+    x = conv(x, filters * EXPANSION, 1, 1, f"{name}_third")
     return keras.layers.ReLU(name=f"{name}_relu")(keras.layers.Add(name=f"{name}_add")([x, shortcut]))
 
 
@@ -144,4 +126,4 @@ def _shortcut(x, filters, stride, name):
     if stride == 1 and x.shape[-1] == filters:
         return x
     # samples are dropped before the 1x1 convolution, not by it: see `resnet1d._shortcut`
-    return _conv(x[:, ::stride] if stride > 1 else x, filters, 1, 1, f"{name}_shortcut")
+    return conv(x[:, ::stride] if stride > 1 else x, filters, 1, 1, f"{name}_shortcut")

@@ -52,7 +52,8 @@ Departures: the moving variance, see `concat_pooling_head`; and `width` scales t
 import keras
 
 from ecgrepro.errors import SettingsError
-from ecgrepro.models.concat_pooling_head import batch_normalization, concat_pooling_head, kaiming_normal
+from ecgrepro.models.concat_pooling_head import concat_pooling_head
+from ecgrepro.models.padded_convolution import conv, conv_relu, stem_pool
 from ecgrepro.models.resnet1d import check_width, dtype_policy
 
 BLOCKS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
@@ -103,35 +104,17 @@ def xresnet1d(length, n_outputs, *, depth=101, n_leads=12, width=1.0, precision=
         return keras.Model(inputs, x, name=f"xresnet1d{depth}")
 
 
-def _conv(x, filters, kernel, stride, name):
-    padding = "same"
-    if stride > 1:
-        # PyTorch pads both ends; Keras' "same" gives an even length one sample less in front, which shifts the output
-        x, padding = keras.layers.ZeroPadding1D(kernel // 2, name=f"{name}_pad")(x), "valid"
-    layer = keras.layers.Conv1D(
-        filters, kernel, stride, padding, use_bias=False, kernel_initializer=kaiming_normal(),
-        name=f"{name}_conv",
-    )  # fmt: skip
-    return batch_normalization(name)(layer(x))
-
-
-def _conv_relu(x, filters, kernel, stride, name):
-    return keras.layers.ReLU(name=f"{name}_relu")(_conv(x, filters, kernel, stride, name))
-
-
 def _stem(x, width):
     for number, filters in enumerate(STEM, 1):
-        x = _conv_relu(x, int(filters * width), KERNEL, 2 if number == 1 else 1, f"stem{number}")
-    # after a ReLU a padding of zeros is as good as PyTorch's of minus infinity
-    x = keras.layers.ZeroPadding1D(1, name="stem_pool_pad")(x)
-    return keras.layers.MaxPooling1D(3, 2, "valid", name="stem_pool")(x)
+        x = conv_relu(x, int(filters * width), KERNEL, 2 if number == 1 else 1, f"stem{number}")
+    return stem_pool(x)
 
 
 def _block(x, filters, stride, name):
     shortcut = _shortcut(x, filters * EXPANSION, stride, name)
-    x = _conv_relu(x, filters, 1, 1, f"{name}_first")
-    x = _conv_relu(x, filters, KERNEL, stride, f"{name}_second")
-    x = _conv(x, filters * EXPANSION, 1, 1, f"{name}_third")
+    x = conv_relu(x, filters, 1, 1, f"{name}_first")
+    x = conv_relu(x, filters, KERNEL, stride, f"{name}_second")
+    x = conv(x, filters * EXPANSION, 1, 1, f"{name}_third")
     return keras.layers.ReLU(name=f"{name}_relu")(keras.layers.Add(name=f"{name}_add")([x, shortcut]))
 
 
@@ -139,4 +122,4 @@ def _shortcut(x, filters, stride, name):
     if stride > 1:
         # "same" adds no sample to an odd length's last mean: what PyTorch calls ceil_mode
         x = keras.layers.AveragePooling1D(stride, stride, "same", name=f"{name}_shortcut_pool")(x)
-    return x if x.shape[-1] == filters else _conv(x, filters, 1, 1, f"{name}_shortcut")
+    return x if x.shape[-1] == filters else conv(x, filters, 1, 1, f"{name}_shortcut")
