@@ -16,40 +16,33 @@ from ecgrepro.errors import InputError, SettingsError
 AGGREGATES = ("max", "mean")
 
 
-def random_crops(inputs, rows, length, rng, recorded=None):
-    """Cut a crop from each of some inputs, all starts equally likely.
+def crop_starts(recorded, length, rng=None):
+    """Draw where the crop of each of some recordings begins, all starts equally likely; or take the one in the middle.
 
     Parameters
     ----------
-    inputs : array, (n, total, n_leads)
-    rows : int array, (n_rows,)
-        A row may occur more than once; each time it has a start of its own.
+    recorded : int array, (n,)
+        Samples of each that were recorded (`diagnosis_input.recorded_samples`): crops lie within them. A recording that
+        is shorter than a crop is cut from its first sample on, zeros included.
     length : int
         Samples of a crop.
-    rng : numpy.random.Generator
-    recorded : int array, (n,), optional
-        Samples of each input that were recorded (`diagnosis_input.recorded_samples`): crops lie within them. A
-        recording that is shorter than a crop is cut from its first sample on, zeros included.
+    rng : numpy.random.Generator, optional
+        Without it every crop is the one in the middle, as the project trains.
 
     Returns
     -------
-    array, (n_rows, length, n_leads)
+    int64 array, (n,)
+        First samples.
 
     Raises
     ------
-    InputError
-        Rows that are not there, inputs shorter than a crop.
     SettingsError
         A length below 1.
     """
-    rows, room = _room(inputs, rows, length, recorded)
-    return _cut(inputs, rows, rng.integers(0, room, endpoint=True), length)
-
-
-def centre_crops(inputs, rows, length, recorded=None):
-    """Cut the middle of each of some inputs, as the project trains; arguments, result, errors as `random_crops`."""
-    rows, room = _room(inputs, rows, length, recorded)
-    return _cut(inputs, rows, room // 2, length)
+    if length < 1:
+        raise SettingsError("length of a crop", "at least 1 sample", str(length), "The benchmark has 2.5 s.")
+    last = np.clip(np.asarray(recorded, np.int64) - length, 0, None)
+    return last // 2 if rng is None else rng.integers(0, last, endpoint=True)
 
 
 def window_starts(length, window, stride):
@@ -69,33 +62,6 @@ def window_starts(length, window, stride):
         raise SettingsError("windows", f"1 to {length} samples, and a stride of at least 1", f"{window} and {stride}",
                             "The benchmark has 2.5 s and 1.25 s of 10 s.")  # fmt: skip
     return np.arange(0, length - window + 1, stride)
-
-
-def cut_windows(inputs, rows, starts, window):
-    """Cut the same windows from each of some inputs.
-
-    Parameters
-    ----------
-    inputs : array, (n, total, n_leads)
-    rows : int array, (n_rows,)
-    starts : int array, (n_windows,)
-    window : int
-        Samples of a window.
-
-    Returns
-    -------
-    array, (n_rows, n_windows, window, n_leads)
-
-    Raises
-    ------
-    InputError
-        Rows that are not there, windows that leave the inputs.
-    """
-    rows, starts = _checked_rows(inputs, rows), np.asarray(starts, np.int64)
-    if len(starts) and (starts.min() < 0 or starts.max() + window > inputs.shape[1]):
-        raise InputError("windows", f"{window} samples each within 0 and {inputs.shape[1]}",
-                         f"starts from {starts.min()} to {starts.max()}", "Take `window_starts`.")  # fmt: skip
-    return inputs[rows[:, None, None], starts[:, None] + np.arange(window)]
 
 
 def windows_recorded(recorded, starts, window):
@@ -165,27 +131,3 @@ def _checked_counted(counted, shape):
                          f"{counted.shape}" + (", some without" if counted.shape == shape else ""),
                          "Take `windows_recorded`.")  # fmt: skip
     return counted
-
-
-def _room(inputs, rows, length, recorded):
-    """Rows, and the last start of a crop of each: int64 (n_rows,)."""
-    rows, total = _checked_rows(inputs, rows), inputs.shape[1]
-    if length < 1:
-        raise SettingsError("length of a crop", "at least 1 sample", str(length), "The benchmark has 2.5 s.")
-    if length > total:
-        raise InputError("crops", f"inputs of at least {length} samples", str(total), "Take shorter crops.")
-    known = np.full(len(rows), total) if recorded is None else np.asarray(recorded)[rows]
-    return rows, np.clip(known - length, 0, total - length)
-
-
-def _checked_rows(inputs, rows):
-    rows = np.asarray(rows, np.int64)
-    if rows.ndim != 1 or (len(rows) and (rows.min() < 0 or rows.max() >= len(inputs))):
-        raise InputError("rows", f"row numbers from 0 to {len(inputs) - 1}",
-                         f"{rows.shape}" + (f", {rows.min()} to {rows.max()}" if rows.size else ""),
-                         "Give positions in `inputs`.")  # fmt: skip
-    return rows
-
-
-def _cut(inputs, rows, starts, length):
-    return inputs[rows[:, None], starts[:, None] + np.arange(length)]

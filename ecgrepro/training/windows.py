@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from keras import ops
 
-from ecgrepro.frames.diagnosis_windows import aggregate, window_starts, windows_recorded
+from ecgrepro.frames.diagnosis_windows import aggregate, crop_starts, window_starts, windows_recorded
 from ecgrepro.training import device
 from ecgrepro.training.device_corpus import release
 
@@ -63,9 +63,8 @@ class Windows:
     def drawn(self, positions, generator):
         """One window of each recording to train on: int64 array of names."""
         positions = np.asarray(positions, np.int64)
-        room = np.clip(self.recorded[positions] - self.length, 0, None)
-        starts = generator.integers(0, room, endpoint=True) if self.crops == "random" else room // 2
-        return positions * self.n_starts + starts
+        rng = generator if self.crops == "random" else None
+        return positions * self.n_starts + crop_starts(self.recorded[positions], self.length, rng)
 
     def shown(self, positions):
         """All windows of recordings on the grid, recording by recording: int64 array of names."""
