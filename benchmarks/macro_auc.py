@@ -20,7 +20,8 @@ import numpy as np
 import report
 from sklearn.metrics import roc_auc_score
 
-from ecgrepro.evaluation.class_ranks import ClassRanks, resampled_auc, resampled_counts
+from ecgrepro.evaluation.class_ranks import ClassRanks, resampled_auc
+from ecgrepro.evaluation.intervals import resampled_counts
 
 RECORDS, CLASSES, RESAMPLES, PART, ROUNDS, TARGET = 2198, 71, 1000, 4, 5, 20.0
 

@@ -1,10 +1,11 @@
 """Several arms of one design at once: the same seeds and records, scored on the same resamples."""
 
-import numpy as np
+from functools import partial
 
 from ecgrepro.errors import InputError
 from ecgrepro.evaluation.comparison import check_paired, select_part
-from ecgrepro.evaluation.intervals import resampled_totals
+from ecgrepro.evaluation.seeded_units import on_drawn_seeds
+from ecgrepro.evaluation.two_level import resampled_scores
 
 
 def matching_arms(tables, part="test"):
@@ -64,20 +65,6 @@ def arm_replicates(records, metric, n_resamples, rng):
     -------
     float64 array, (n_resamples, n_arms)
     """
-    n_seeds, n_arms = records.matrices.shape[:2]
+    n_seeds = len(records.seeds)
     draws = rng.integers(n_seeds, size=(n_resamples, n_seeds))
-    if records.crossed:
-        scores = _scores(records.blocks[0], records.matrices.shape, metric, n_resamples, rng)
-        return np.take_along_axis(scores, draws[..., None], 1).mean(axis=1)
-    scores = np.empty((n_resamples, n_seeds, n_arms))
-    for code, block in enumerate(records.blocks):
-        drawn = draws == code
-        if drawn.any():
-            scores[drawn] = _scores(block, records.matrices.shape[1:], metric, drawn.sum(), rng)
-    return scores.mean(axis=1)
-
-
-def _scores(block, shape, metric, n_resamples, rng):
-    """Score n_resamples resamples of a block, whose columns have a shape: array (n_resamples, *shape[:-2])."""
-    chunks = resampled_totals(block, n_resamples, rng)
-    return np.concatenate([metric(totals.reshape(-1, *shape)) for totals in chunks])
+    return on_drawn_seeds(records, partial(resampled_scores, records, metric), draws, rng).mean(axis=1)

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ecgrepro.errors import InputError
-from ecgrepro.evaluation.class_ranks import ClassRanks, check_classes, missing_side, resampled_counts
-from ecgrepro.evaluation.intervals import check_resampling
+from ecgrepro.evaluation.class_ranks import ClassRanks, check_classes, missing_side
+from ecgrepro.evaluation.intervals import check_resampling, resampled_counts
 
 #: Resamples drawn for each one wanted before giving up: rare classes can be missing from nearly all.
 _MOST_TRIES = 1000

@@ -11,6 +11,9 @@ score itself has stays ("classwise_error", "top_label_error") unless the score i
 loss are means over records and are not shifted.
 """
 
+from dataclasses import replace
+from functools import partial
+
 import numpy as np
 import pandas as pd
 from scipy import sparse
@@ -19,8 +22,8 @@ from ecgrepro.errors import InputError
 from ecgrepro.evaluation.calibration_inputs import MIN_PER_CLASS
 from ecgrepro.evaluation.calibration_scores import get_calibration_score
 from ecgrepro.evaluation.comparison import ArmEstimate, with_tests
-from ecgrepro.evaluation.intervals import check_resampling, percentile_limits
-from ecgrepro.evaluation.two_level import _check_clusters_nested, _cluster_names, _is_crossed
+from ecgrepro.evaluation.intervals import check_resampling, resampled_counts
+from ecgrepro.evaluation.seeded_units import estimate_fields, seeded_units, two_levels
 
 # Resamples weighed at once: their totals and weights stay within a few tens of MiB.
 _CHUNK = 128
@@ -105,9 +108,8 @@ def _column_settings(settings):
 class _SeededColumns:
     """What each record of each seed contributes to the score of each arm.
 
-    Attributes: score; n_bins; seeds int64 (n_seeds,); counts, records of each seed; n_records, distinct ones; crossed;
-    blocks, for each independent set of units (n_units, list of one (n_seeds of the block) of lists of arrays
-    (n_columns, n_units), one per arm); observed float64 (n_seeds, n_arms).
+    Attributes: score; n_bins; units, a `SeededUnits`; nets, for each of its groups a list of one list per seed of one
+    array (n_columns, n_units) per arm; observed float64 (n_seeds, n_arms).
     """
 
     def __init__(
@@ -116,41 +118,34 @@ class _SeededColumns:
     ):  # fmt: skip
         self.score, self.n_bins = get_calibration_score(score), n_bins
         _check_lengths(arms, labels, records, seeds)
-        self.seeds = np.arange(len(labels)) if seeds is None else np.asarray(seeds, np.int64)
-        self.counts = np.array([len(ids) for ids in records])
-        codes = np.repeat(np.arange(len(records)), self.counts)
+        together = np.concatenate([np.asarray(part) for part in labels])
         table = pd.DataFrame({"record_id": np.concatenate([np.asarray(ids, str) for ids in records])})
-        _check_records(table.assign(seed=codes), np.concatenate([np.asarray(part) for part in labels]))
-        self.crossed = _is_crossed(table, len(records))
-        self.n_records = table["record_id"].nunique()
-        units = _cluster_names(table["record_id"], clusters)
-        if not self.crossed:
-            _check_clusters_nested(units, codes)
+        table["seed"] = np.repeat(np.arange(len(records)), [len(ids) for ids in records])
+        _check_records(table, together)
+        units = seeded_units(table, clusters)
+        self.units = units if seeds is None else replace(units, seeds=np.asarray(seeds, np.int64))
         columns = [
             [self.score.contributions(arm[place], labels[place], classes, minimum, n_bins) for arm in arms]
             for place in range(len(labels))
         ]
         totals = [[self._value(np.asarray(part.sum(axis=0)).ravel()) for part in net] for net in columns]
         self.observed = np.array(totals)
-        self.blocks = _blocks(columns, np.split(units, np.cumsum(self.counts)[:-1]), self.crossed)
+        self.nets = _nets(columns, self.units)
         settings = {"classes": classes, "minimum": minimum, "n_bins": n_bins}
-        together = np.concatenate([np.asarray(part) for part in labels])
         self.pooled = np.array([self.score(np.concatenate(arm), together, **settings) for arm in arms])
 
     def _value(self, totals):
         return self.score.value(totals, self.n_bins)
 
-    def resampled(self, block, contrast, n_resamples, rng):
-        """Return the contrast of the arms' scores, float64 (n_resamples, n_seeds of the block)."""
-        n_units, nets = self.blocks[block]
-        found = [np.empty((0, len(nets)))]
-        for start in range(0, n_resamples, _CHUNK):
-            weights = _weights(n_units, min(_CHUNK, n_resamples - start), rng)
-            scores = [[self._value(arm @ weights) for arm in net] for net in nets]
+    def resampled(self, contrast, group, n_resamples, rng):
+        """Return the contrast of the arms' scores, float64 (n_resamples, n_seeds of the group)."""
+        found = []
+        for weights in resampled_counts(self.units.groups[group].n_units, n_resamples, rng, _CHUNK):
+            scores = [[self._value(arm @ weights) for arm in net] for net in self.nets[group]]
             found.append(np.moveaxis(np.array(scores), -1, 0) @ contrast)
         scores = np.concatenate(found)
-        if self.score.binned and len(scores):
-            seeds = slice(None) if self.crossed else [block]
+        if self.score.binned:
+            seeds = slice(None) if self.units.crossed else [group]
             scores += self.observed[seeds] @ contrast - np.nanmean(scores, axis=0)
         return scores
 
@@ -185,19 +180,17 @@ def _check_records(table, labels):
         raise InputError("labels", "one label per record", got, "Do not mix label revisions.")
 
 
-def _blocks(columns, units, crossed):
-    """Add up each unit's records; one block holds all seeds where crossed, else each seed has its own."""
-    groups = [range(len(units))] if crossed else [[place] for place in range(len(units))]
-    blocks = []
-    for group in groups:
-        names, codes = np.unique(np.concatenate([units[place] for place in group]), return_inverse=True)
-        parts = np.split(codes, np.cumsum([len(units[place]) for place in group])[:-1])
-        nets = [
-            [_unit_columns(arm, code, len(names)) for arm in columns[place]]
-            for place, code in zip(group, parts, strict=True)
+def _nets(columns, units):
+    """Add up each unit's records, group by group."""
+    seeds = range(len(columns))
+    places = [seeds] if units.crossed else [[seed] for seed in seeds]
+    return [
+        [
+            [_unit_columns(arm, code, group.n_units) for arm in columns[seed]]
+            for seed, code in zip(place, group.codes, strict=True)
         ]
-        blocks.append((len(names), nets))
-    return blocks
+        for place, group in zip(places, units.groups, strict=True)
+    ]
 
 
 def _unit_columns(columns, codes, n_units):
@@ -207,57 +200,11 @@ def _unit_columns(columns, codes, n_units):
     return sparse.csr_array(columns.T @ members) if sparse.issparse(columns) else columns.T @ members
 
 
-def _weights(n_units, size, rng):
-    """Return how often each unit is drawn, float64 (n_units, size)."""
-    drawn = rng.integers(n_units, size=(size, n_units)) + n_units * np.arange(size)[:, None]
-    copies = np.bincount(drawn.ravel(), minlength=size * n_units).reshape(size, n_units)
-    return np.ascontiguousarray(copies.T, np.float64)
-
-
-def _replicates(arms, contrast, n_resamples, seed):
-    """Return bootstrap means over seeds: over seeds and records, and over records alone, (n_resamples,) each."""
-    streams = map(np.random.default_rng, np.random.SeedSequence(seed).spawn(3))
-    n_seeds = len(arms.seeds)
-    draws = next(streams).integers(n_seeds, size=(n_resamples, n_seeds))
-    if arms.crossed:
-        # one set of resamples serves both: drawing seeds needs no further score
-        scores = arms.resampled(0, contrast, n_resamples, next(streams))
-        return np.take_along_axis(scores, draws, 1).mean(axis=1), scores.mean(axis=1)
-    still = np.tile(np.arange(n_seeds), (n_resamples, 1))
-    return tuple(
-        _nested_means(arms, contrast, drawn, rng) for drawn, rng in zip((draws, still), streams, strict=False)
-    )
-
-
-def _nested_means(arms, contrast, draws, rng):
-    """Return the mean over drawn seeds, each on a fresh resample of its own records."""
-    scores = np.empty(draws.shape)
-    for code in range(len(arms.blocks)):
-        drawn = draws == code
-        scores[drawn] = arms.resampled(code, contrast, np.count_nonzero(drawn), rng)[:, 0]
-    return scores.mean(axis=1)
-
-
-def _limits(replicates, level):
-    usable = replicates[np.isfinite(replicates)]
-    if len(usable) < 2:
-        got = f"{len(usable)} of {len(replicates)}"
-        fix = "Use fewer bins or more records."
-        raise InputError("resamples", "two or more with two records in a bin", got, fix)
-    return percentile_limits(usable, level)
-
-
 def _estimate(arms, contrast, *, level=0.95, n_resamples=2000, seed):
     """Return the fields of `ArmEstimate` for a contrast of the arms' scores."""
     check_resampling(level, n_resamples)
-    two_level, records_only = _replicates(arms, contrast, n_resamples, seed)
-    low, high = _limits(two_level, level)
-    records_low, records_high = _limits(records_only, level)
-    scores = arms.observed @ contrast
-    per_seed = pd.DataFrame({"seed": arms.seeds, "n_records": arms.counts, "score": scores})
-    return {
-        "metric": arms.score.name, "estimate": float(scores.mean()), "low": low, "high": high, "level": level,
-        "records_low": records_low, "records_high": records_high, "pooled": float(arms.pooled @ contrast),
-        "per_seed": per_seed, "n_seeds": len(arms.seeds), "n_records": arms.n_records,
-        "n_resamples": n_resamples, "design": "crossed" if arms.crossed else "nested",
-    }  # fmt: skip
+    levels = two_levels(arms.units, partial(arms.resampled, contrast), n_resamples, seed)
+    return estimate_fields(
+        arms.score.name, arms.units, arms.observed @ contrast, arms.pooled @ contrast,
+        *(scores.mean(axis=1) for scores in levels), level,
+    )  # fmt: skip

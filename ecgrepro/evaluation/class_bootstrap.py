@@ -12,11 +12,10 @@ import numpy as np
 import pandas as pd
 
 from ecgrepro.errors import InputError
-from ecgrepro.evaluation.class_ranks import ClassRanks, resampled_counts
-from ecgrepro.evaluation.intervals import check_resampling, percentile_limits
+from ecgrepro.evaluation.class_ranks import ClassRanks
+from ecgrepro.evaluation.intervals import check_resampling, percentile_limits, resampled_counts
 from ecgrepro.evaluation.predictions import is_multi_label, labels, logits
-from ecgrepro.evaluation.ranking_comparison import _limits
-from ecgrepro.evaluation.two_level import _check_clusters_nested, _cluster_names, _is_crossed
+from ecgrepro.evaluation.seeded_units import estimate_fields, seeded_units, two_levels
 
 
 def check_multi_label(table):
@@ -38,13 +37,7 @@ class SeededClassRanks:
 
     Attributes
     ----------
-    seeds : int64 array, (n_seeds,)
-        Ascending.
-    counts : int64 array, (n_seeds,)
-        Records of each seed.
-    crossed : bool
-    n_records : int
-        Distinct records over all seeds.
+    units : SeededUnits
     positives, negatives : int64 arrays, (n_classes,)
         In that seed's test set which has the fewest.
 
@@ -55,30 +48,19 @@ class SeededClassRanks:
     """
 
     def __init__(self, tables, clusters=None):
-        table = tables[0]
-        check_multi_label(table)
-        self.seeds, codes = np.unique(table["seed"], return_inverse=True)
-        self.counts, self.n_records = np.bincount(codes), table["record_id"].nunique()
-        self.crossed = _is_crossed(table, len(self.seeds))
-        units = _cluster_names(table["record_id"], clusters)
-        if not self.crossed:
-            _check_clusters_nested(units, codes)
-        self._labels, self._scores = labels(table), [logits(arm) for arm in tables]
-        rows = [np.flatnonzero(codes == code) for code in range(len(self.seeds))]
-        self._blocks = [
-            self._block(units, group) for group in ([rows] if self.crossed else [[r] for r in rows])
-        ]
+        check_multi_label(tables[0])
+        self.units = seeded_units(tables[0], clusters)
+        self._labels, self._scores = labels(tables[0]), [logits(arm) for arm in tables]
+        self._blocks = [self._rank(group) for group in self.units.groups]
         nets = [arms[0] for block in self._blocks for arms in block]
         self.positives = np.min([net.positives for net in nets], axis=0)
         self.negatives = np.min([net.negatives for net in nets], axis=0)
 
-    def _block(self, units, rows):
+    def _rank(self, group):
         """Rank the seeds that share their records: a list of one list per seed of one `ClassRanks` per arm."""
-        names, codes = np.unique(np.concatenate([units[row] for row in rows]), return_inverse=True)
-        codes = np.split(codes, np.cumsum([len(row) for row in rows])[:-1])
         return [
-            [ClassRanks(self._labels[row], scores[row], code, len(names)) for scores in self._scores]
-            for row, code in zip(rows, codes, strict=True)
+            [ClassRanks(self._labels[row], scores[row], code, group.n_units) for scores in self._scores]
+            for row, code in zip(group.rows, group.codes, strict=True)
         ]
 
     def areas(self):
@@ -92,40 +74,22 @@ class SeededClassRanks:
         one = np.ones((len(self._labels), 1), np.float32)
         return np.ma.stack([ClassRanks(self._labels, scores).areas(one) for scores in self._scores])
 
-    def resampled(self, draws, rng):
-        """Return areas on resampled records of drawn seeds, of the first arm less the second where there are two.
+    def resampled(self, group, n_resamples, rng):
+        """Return areas on resampled records, of the first arm less the second where there are two.
 
-        Parameters
-        ----------
-        draws : integer array, (n_resamples, n_seeds)
-            Which seeds a resample holds. In the crossed design all of them are on the same resample of the records; in
-            the nested one each is on a fresh resample of its own.
-        rng : numpy.random.Generator
-
-        Returns
-        -------
-        numpy.ma.MaskedArray, float64 (n_resamples, n_seeds, n_classes)
+        As `seeded_units.two_levels` takes it: float64 (n_resamples, n_seeds of the group, n_classes), NaN where a
+        resample has no area of a class.
         """
-        if self.crossed:
-            found = _resampled_differences(self._blocks[0], len(draws), rng)
-            return found[np.arange(len(draws))[:, None], draws]
-        found = np.ma.masked_all((*draws.shape, len(self.positives)))
-        for code, block in enumerate(self._blocks):
-            drawn = draws == code
-            if drawn.any():
-                found[drawn] = _resampled_differences(block, np.count_nonzero(drawn), rng)[:, 0]
-        return found
+        chunks = resampled_counts(self.units.groups[group].n_units, n_resamples, rng)
+        return np.concatenate(
+            [difference(_areas(self._blocks[group], weights)).filled(np.nan) for weights in chunks]
+        )
 
 
 def _areas(block, weights):
     """Return masked areas (n_arms, n_resamples, n_seeds, n_classes) under weights (n_units, n_resamples)."""
     by_seed = [np.ma.stack([arm.areas(weights) for arm in arms]) for arms in block]
     return np.ma.stack(by_seed, axis=2)
-
-
-def _resampled_differences(block, n_resamples, rng):
-    chunks = resampled_counts(block[0][0].n_units, n_resamples, rng)
-    return np.ma.concatenate([difference(_areas(block, weights)) for weights in chunks])
 
 
 def difference(arms):
@@ -164,38 +128,18 @@ class ClassBootstrap:
         check_resampling(level, n_resamples)
         self.ranked, self.level, self.n_resamples = ranked, level, n_resamples
         self.areas = ranked.areas()
-        self.two_level, self.records_only = self._resample(seed)
-
-    def _resample(self, seed):
-        sequence = seed if isinstance(seed, np.random.SeedSequence) else np.random.SeedSequence(seed)
-        streams = map(np.random.default_rng, sequence.spawn(3))
-        n_resamples, n_seeds = self.n_resamples, len(self.ranked.seeds)
-        draws = next(streams).integers(n_seeds, size=(n_resamples, n_seeds))
-        every_seed = np.tile(np.arange(n_seeds), (n_resamples, 1))
-        records_only = self.ranked.resampled(every_seed, next(streams))
-        if self.ranked.crossed or n_seeds == 1:
-            # one set of resamples serves both: drawing seeds needs no further area
-            return records_only[np.arange(n_resamples)[:, None], draws], records_only
-        return self.ranked.resampled(draws, next(streams)), records_only
+        levels = two_levels(ranked.units, ranked.resampled, n_resamples, seed)
+        self.two_level, self.records_only = (np.ma.masked_invalid(areas, copy=False) for areas in levels)
 
     def fields(self, metric, chosen):
         """Return the fields of `comparison.ArmEstimate` for the macro over the chosen classes, bool (n_classes,)."""
         scores = difference(self.areas)[..., chosen].mean(axis=-1).filled(np.nan)
-        ranked = self.ranked
-        return {
-            "metric": metric, "estimate": float(scores.mean()), "level": self.level,
-            **self.limits(*(macro(areas, chosen) for areas in (self.two_level, self.records_only))),
-            "pooled": float(macro(difference(ranked.pooled()), chosen)),
-            "per_seed": pd.DataFrame({"seed": ranked.seeds, "n_records": ranked.counts, "score": scores}),
-            "n_seeds": len(ranked.seeds), "n_records": ranked.n_records, "n_resamples": self.n_resamples,
-            "design": "crossed" if ranked.crossed else "nested",
-        }  # fmt: skip
+        pooled = macro(difference(self.ranked.pooled()), chosen)
+        return estimate_fields(metric, self.ranked.units, scores, pooled, *self.macros(chosen), self.level)
 
-    def limits(self, two_level, records_only):
-        """Return low, high, records_low and records_high of masked replicates, (n_resamples,) each, by name."""
-        low, high = _limits(two_level.filled(np.nan), self.level)
-        records_low, records_high = _limits(records_only.filled(np.nan), self.level)
-        return {"low": low, "high": high, "records_low": records_low, "records_high": records_high}
+    def macros(self, chosen):
+        """Return the replicates of the macro over the chosen classes, float64 (n_resamples,) twice; NaN for none."""
+        return tuple(macro(areas, chosen).filled(np.nan) for areas in (self.two_level, self.records_only))
 
     def by_class(self):
         """Return each class' replicates, mean over the seeds that have it: masked (n_resamples, n_classes) twice."""

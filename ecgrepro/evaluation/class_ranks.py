@@ -212,23 +212,3 @@ def _check_counts(counts, n_units):
         got = f"{counts.dtype} from {counts.min()} to {counts.max()}"
         raise InputError("counts", "whole numbers of 0 or more", got, "Count how often each unit is drawn.")
     return counts
-
-
-def resampled_counts(n_units, n_resamples, rng):
-    """Yield how often each unit is in each of ``n_resamples`` bootstrap resamples, in chunks of bounded memory.
-
-    Parameters
-    ----------
-    n_units, n_resamples : int
-    rng : numpy.random.Generator
-
-    Yields
-    ------
-    float32 array, (n_units, chunk)
-        As `ClassRanks.areas` takes them; a column adds up to ``n_units``. The chunks' size does not change the draws.
-    """
-    for start in range(0, n_resamples, _CHUNK):
-        size = min(_CHUNK, n_resamples - start)
-        drawn = rng.integers(n_units, size=(size, n_units)) + n_units * np.arange(size)[:, None]
-        copies = np.bincount(drawn.ravel(), minlength=size * n_units).reshape(size, n_units)
-        yield np.ascontiguousarray(copies.T, np.float32)

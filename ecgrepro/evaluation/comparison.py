@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from ecgrepro.errors import InputError
-from ecgrepro.evaluation.intervals import check_resampling, percentile_limits
+from ecgrepro.evaluation.intervals import check_resampling
 from ecgrepro.evaluation.metrics import get_metric
 from ecgrepro.evaluation.predictions import is_multi_label, labels, logit_columns, validate_predictions
 from ecgrepro.evaluation.seed_tests import (
@@ -27,6 +27,7 @@ from ecgrepro.evaluation.seed_tests import (
     paired_t_test,
     welch_t_test,
 )
+from ecgrepro.evaluation.seeded_units import estimate_fields
 from ecgrepro.evaluation.two_level import bootstrap_means, count_by_seed
 
 
@@ -296,22 +297,7 @@ def _estimate(records, metric, score, level, n_resamples, seed):
     streams = map(np.random.default_rng, np.random.SeedSequence(seed).spawn(2))
     two_level = bootstrap_means(records, score, n_resamples, next(streams))
     records_only = bootstrap_means(records, score, n_resamples, next(streams), resample_seeds=False)
-    scores = score(records.matrices)
-    low, high = percentile_limits(two_level, level)
-    records_low, records_high = percentile_limits(records_only, level)
-    n_records = records.matrices[:, 0].sum((-2, -1))
-    return {
-        "metric": metric.name,
-        "estimate": float(scores.mean()),
-        "low": low,
-        "high": high,
-        "level": level,
-        "records_low": records_low,
-        "records_high": records_high,
-        "pooled": float(score(records.matrices.sum(0))),
-        "per_seed": pd.DataFrame({"seed": records.seeds, "n_records": n_records, "score": scores}),
-        "n_seeds": len(records.seeds),
-        "n_records": records.n_records,
-        "n_resamples": n_resamples,
-        "design": "crossed" if records.crossed else "nested",
-    }
+    pooled = score(records.matrices.sum(0))
+    return estimate_fields(
+        metric.name, records, score(records.matrices), pooled, two_level, records_only, level
+    )

@@ -18,7 +18,6 @@ from ecgrepro.evaluation.class_bootstrap import (
     check_multi_label,
     class_limits,
     difference,
-    macro,
 )
 from ecgrepro.evaluation.comparison import (
     ArmEstimate,
@@ -37,6 +36,7 @@ from ecgrepro.evaluation.macro_auc import (
 )
 from ecgrepro.evaluation.predictions import logit_columns
 from ecgrepro.evaluation.seed_tests import TTest, welch_t_test
+from ecgrepro.evaluation.seeded_units import usable_limits
 
 
 @dataclass(frozen=True, eq=False)
@@ -204,12 +204,15 @@ def _check_same_classes(first, second):
 
 def _unpaired(arms, metric, chosen, n_records):
     estimates = [ArmEstimate(**arm.fields(metric, chosen)) for arm in arms]
-    replicates = [[macro(areas, chosen) for areas in (arm.two_level, arm.records_only)] for arm in arms]
     first, second = estimates
+    levels = [one - other for one, other in zip(*(arm.macros(chosen) for arm in arms), strict=True)]
+    low, high, records_low, records_high = (
+        limit for level in levels for limit in usable_limits(level, first.level)
+    )
     scores = [estimate.per_seed["score"].to_numpy() for estimate in estimates]
     return UnpairedDifference(
         metric=metric, estimate=first.estimate - second.estimate, level=first.level,
-        **arms[0].limits(*(one - other for one, other in zip(*replicates, strict=True))),
+        low=low, high=high, records_low=records_low, records_high=records_high,
         pooled=first.pooled - second.pooled,
         per_seed=pd.concat([first.per_seed.assign(arm="first"), second.per_seed.assign(arm="second")],
                            ignore_index=True)[["arm", "seed", "n_records", "score"]],

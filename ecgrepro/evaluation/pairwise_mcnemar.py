@@ -30,7 +30,7 @@ from ecgrepro.evaluation.mcnemar import (
     mcnemar_test,
 )
 from ecgrepro.evaluation.predictions import logits, predicted_classes
-from ecgrepro.evaluation.two_level import _cluster_names, _is_crossed
+from ecgrepro.evaluation.seeded_units import cluster_names, is_crossed
 
 #: What is counted as one test: see the module's docstring.
 UNITS = ("run", "pooled", "vote")
@@ -85,7 +85,7 @@ def _answers(arms, unit, clusters):
         arms = _votes(arms)
     labels, seeds = arms[0]["label"].to_numpy(), arms[0]["seed"].to_numpy()
     right = [predicted_classes(arm) == labels for arm in arms]
-    names = _cluster_names(arms[0]["record_id"], clusters)
+    names = cluster_names(arms[0]["record_id"], clusters)
     for seed in np.unique(seeds) if unit == "run" else [-1]:
         rows = seeds == seed if unit == "run" else slice(None)
         yield int(seed), np.unique(names[rows], return_inverse=True)[1], [arm[rows] for arm in right]
@@ -94,7 +94,7 @@ def _answers(arms, unit, clusters):
 def _votes(arms):
     """Return, for arms sorted by seed and record, one row per record whose largest logit is the seeds' vote."""
     n_seeds = arms[0]["seed"].nunique()
-    if n_seeds > 1 and not _is_crossed(arms[0], n_seeds):
+    if n_seeds > 1 and not is_crossed(arms[0], n_seeds):
         fix = "Use unit='run' or unit='pooled' where each seed has records of its own."
         raise InputError("vote", "every record answered by every seed", "records of one seed each", fix)
     first_seed = arms[0].iloc[: len(arms[0]) // n_seeds]

@@ -26,14 +26,14 @@ Application, section 3.8, discuss both orders of resampling.)
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
-import pandas as pd
 
-from ecgrepro.errors import InputError
 from ecgrepro.evaluation.intervals import resampled_totals, unit_totals
 from ecgrepro.evaluation.metrics import confusion_cells
 from ecgrepro.evaluation.predictions import logit_columns, predicted_classes
+from ecgrepro.evaluation.seeded_units import on_drawn_seeds, seeded_units
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +60,11 @@ class SeededRecords:
     crossed: bool
     n_records: int
 
+    @property
+    def counts(self):
+        """Records of each seed, int64 (n_seeds,)."""
+        return self.matrices[:, 0].sum((-2, -1))
+
 
 def count_by_seed(tables, clusters=None):
     """Count one or two arms' confusions for the two-level bootstrap.
@@ -82,57 +87,25 @@ def count_by_seed(tables, clusters=None):
         When some seeds share records and others do not, or a cluster reaches over several seeds'
         own test sets.
     """
-    table = tables[0]
-    seeds, seed_codes = np.unique(table["seed"], return_inverse=True)
-    crossed = _is_crossed(table, len(seeds))
-    units = _cluster_names(table["record_id"], clusters)
-    n_classes = len(logit_columns(table))
+    units, n_classes = seeded_units(tables[0], clusters), len(logit_columns(tables[0]))
     answers = [predicted_classes(arm) for arm in tables]  # refuses what has several labels
     cells = [
         confusion_cells(arm["label"], found, n_classes) for arm, found in zip(tables, answers, strict=True)
     ]
-    if crossed:
-        blocks = (_block(units, seed_codes, cells, len(seeds), n_classes),)
-    else:
-        _check_clusters_nested(units, seed_codes)
-        picks = [np.flatnonzero(seed_codes == code) for code in range(len(seeds))]
-        blocks = tuple(_block(units[p], 0 * p, [cell[p] for cell in cells], 1, n_classes) for p in picks)
-    shape = (len(seeds), len(tables), n_classes, n_classes)
+    blocks = tuple(_block(group, cells, n_classes) for group in units.groups)
+    shape = (len(units.seeds), len(tables), n_classes, n_classes)
     matrices = np.concatenate([block.sum(0) for block in blocks]).reshape(shape)
-    return SeededRecords(seeds, matrices, blocks, crossed, table["record_id"].nunique())
+    return SeededRecords(units.seeds, matrices, blocks, units.crossed, units.n_records)
 
 
-def _is_crossed(table, n_seeds):
-    """Return whether all seeds share all records; raise InputError where they share some."""
-    repeats = table["record_id"].value_counts()
-    if repeats.max() == 1:
-        return False
-    if repeats.min() == n_seeds:
-        return True
-    got = f"records tested by {repeats.min()} to {repeats.max()} of {n_seeds} seeds"
-    fix = "Complete the missing trials, or compare the seeds that belong together."
-    raise InputError("predictions", "each record tested by one seed, or by every seed", got, fix)
-
-
-def _cluster_names(record_ids, clusters):
-    clusters = {} if clusters is None else dict(clusters)
-    return np.array([str(clusters.get(record, record)) for record in record_ids])
-
-
-def _check_clusters_nested(units, seed_codes):
-    pairs = pd.DataFrame({"unit": units, "seed": seed_codes}).drop_duplicates()
-    torn = pairs["unit"][pairs["unit"].duplicated()]
-    if len(torn):
-        got = f"{len(torn)} in the test sets of several seeds, first {torn.iloc[0]!r}"
-        fix = "Keep copies of a recording in one fold: a net may have trained on its own test record."
-        raise InputError("clusters", "each cluster within one seed's test set", got, fix)
-
-
-def _block(units, seed_codes, cells, n_seeds, n_classes):
-    """Return int64 (n_units, n_seeds * n_arms * n_classes**2) of the given rows."""
+def _block(group, cells, n_classes):
+    """Return int64 (n_units, n_seeds * n_arms * n_classes**2) of a group's rows."""
     n_arms, n_cells = len(cells), n_classes**2
-    columns = [(seed_codes * n_arms + arm) * n_cells + cell for arm, cell in enumerate(cells)]
-    return unit_totals(np.tile(units, n_arms), np.concatenate(columns), n_seeds * n_arms * n_cells)
+    places = [(seed * n_arms + arm) * n_cells for seed in range(len(group.rows)) for arm in range(n_arms)]
+    columns = [cell[rows] for rows in group.rows for cell in cells]
+    columns = np.concatenate([place + column for place, column in zip(places, columns, strict=True)])
+    codes = np.concatenate([codes for codes in group.codes for _ in cells])
+    return unit_totals(codes, columns, len(places) * n_cells)
 
 
 def bootstrap_means(records, score, n_resamples, rng, *, resample_seeds=True):
@@ -157,19 +130,23 @@ def bootstrap_means(records, score, n_resamples, rng, *, resample_seeds=True):
     draws = np.tile(np.arange(n_seeds), (n_resamples, 1))
     if resample_seeds:
         draws = rng.integers(n_seeds, size=draws.shape)
-    shape = (-1, *records.matrices.shape[1:])
-    if records.crossed:
-        shape = (-1, *records.matrices.shape)
-        scores = np.take_along_axis(_scores(records.blocks[0], shape, score, n_resamples, rng), draws, 1)
-    else:
-        scores = np.empty(draws.shape)
-        for code, block in enumerate(records.blocks):
-            drawn = draws == code
-            scores[drawn] = _scores(block, shape, score, np.count_nonzero(drawn), rng)
-    return scores.mean(axis=1)
+    return on_drawn_seeds(records, partial(resampled_scores, records, score), draws, rng).mean(axis=1)
 
 
-def _scores(block, shape, score, n_resamples, rng):
-    """Score n_resamples resamples of a block, a chunk at a time."""
-    chunks = [score(totals.reshape(shape)) for totals in resampled_totals(block, n_resamples, rng)]
-    return np.concatenate(chunks) if chunks else np.empty(0)
+def resampled_scores(records, score, group, n_resamples, rng):
+    """Return a score of one or several arms on resampled records, float64 (n_resamples, n_seeds of the group, ...).
+
+    Parameters
+    ----------
+    records : SeededRecords
+    score : callable
+        As for `bootstrap_means`; the arms may stay apart, (..., n_arms).
+    group : int
+        Index of the block.
+    n_resamples : int
+    rng : numpy.random.Generator
+    """
+    totals = resampled_totals(records.blocks[group], n_resamples, rng)  # a chunk at a time
+    return np.concatenate(
+        [score(chunk.reshape(len(chunk), -1, *records.matrices.shape[1:])) for chunk in totals]
+    )

@@ -5,6 +5,7 @@ from sklearn.metrics import roc_auc_score
 from ecgrepro.errors import InputError, SettingsError
 from ecgrepro.evaluation.class_bootstrap import ClassBootstrap, SeededClassRanks, class_limits, macro
 from ecgrepro.evaluation.predictions import combine_predictions, labels, logits
+from ecgrepro.evaluation.seeded_units import on_drawn_seeds
 from tests.evaluation.multi_label_arms import build_arm
 
 
@@ -24,7 +25,7 @@ def test_areas_by_arm_seed_and_class(crossed):
     np.testing.assert_allclose(ranked.pooled(), pooled, rtol=0, atol=1e-12)
     assert ranked.positives.tolist() == [100, 40, 150, 6]
     assert ranked.negatives.tolist() == [100, 160, 50, 194]
-    assert (ranked.crossed, ranked.n_records) == (crossed, 200 if crossed else 600)
+    assert (ranked.units.crossed, ranked.units.n_records) == (crossed, 200 if crossed else 600)
 
 
 def test_two_arms_are_on_the_same_resamples():
@@ -35,24 +36,23 @@ def test_two_arms_are_on_the_same_resamples():
     assert np.abs(bootstrap.records_only).max() == 0
 
 
+def resampled_on(draws, table):
+    ranked = SeededClassRanks([table])
+    return on_drawn_seeds(ranked.units, ranked.resampled, draws, np.random.default_rng(0))
+
+
 def test_crossed_seeds_share_a_resample_and_nested_ones_do_not():
     table = build_arm((1.0,))
     other = table.assign(seed=1, record_id=table["record_id"] + "/copy")
     crossed, nested = (combine_predictions([table, one]) for one in (table.assign(seed=1), other))
-    draws = np.tile([0, 1], (30, 1))
-    found = [
-        SeededClassRanks([one]).resampled(draws, np.random.default_rng(0)).data for one in (crossed, nested)
-    ]
+    found = [resampled_on(np.tile([0, 1], (30, 1)), one) for one in (crossed, nested)]
     np.testing.assert_array_equal(found[0][:, 0], found[0][:, 1])
     assert np.abs(found[1][:, 0] - found[1][:, 1]).min() > 0
 
 
 def test_a_seed_drawn_twice_has_one_resample_if_crossed_and_two_if_nested():
     draws = np.ones((30, 2), int)
-    found = [
-        SeededClassRanks([build_arm((1.0, 2.0), crossed=crossed)]).resampled(draws, np.random.default_rng(0))
-        for crossed in (True, False)
-    ]
+    found = [resampled_on(draws, build_arm((1.0, 2.0), crossed=crossed)) for crossed in (True, False)]
     np.testing.assert_array_equal(found[0][:, 0], found[0][:, 1])
     assert (found[1][:, 0, 0] != found[1][:, 1, 0]).sum() > 20
 

@@ -6,7 +6,7 @@ from scipy import stats
 
 from ecgrepro.errors import InputError, SettingsError
 from ecgrepro.evaluation import intervals
-from ecgrepro.evaluation.intervals import record_bootstrap, resampled_totals
+from ecgrepro.evaluation.intervals import record_bootstrap, resampled_counts, resampled_totals
 from ecgrepro.evaluation.metrics import accuracy, confusion_matrix, macro_f1
 
 
@@ -158,3 +158,12 @@ def test_accuracy_replicates_stay_between_0_and_1():
     assert scores.min() >= 0
     assert scores.max() <= 1
     assert np.ptp(scores) > 0
+
+
+def test_chunks_of_counts_do_not_change_the_draws():
+    whole, parts = (
+        np.concatenate(list(resampled_counts(9, 50, np.random.default_rng(0), chunk)), axis=1)
+        for chunk in (50, 7)
+    )
+    np.testing.assert_array_equal(whole, parts)
+    assert set(whole.sum(axis=0)) == {9.0}
