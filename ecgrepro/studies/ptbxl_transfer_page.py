@@ -4,7 +4,7 @@ Every number is computed from committed predictions; where nothing has run, it s
 """
 
 from ecgrepro.evaluation.macro_auc import MINIMUM_POSITIVES
-from ecgrepro.studies import designs
+from ecgrepro.studies import designs, printed_shares
 from ecgrepro.studies.artefact_tables import artefact_table
 from ecgrepro.studies.diagnosis_tables import difference_table, name_of
 from ecgrepro.studies.figures import Html, Note
@@ -17,8 +17,8 @@ NOT_KNOWN = (
 )
 #: A difference that matters, in macro AUC: the margin of the ledger's claims.
 MARGIN = 0.02
-#: Scales in which arms of the benchmark may have run, the widest first.
-BENCHMARK_SCALES = ("paper", "colab")
+#: Scales in which published arms may have run, the widest first.
+PUBLISHED_SCALES = ("paper", "colab")
 
 
 def opening(scale="pilot"):
@@ -93,8 +93,17 @@ def minimum_positives(scale):
 
 def benchmark_runs():
     """Committed results with the benchmark's arms, of the widest scale that has any: list of dict."""
-    for scale in BENCHMARK_SCALES:
+    return _runs(lambda arm: arm.startswith("benchmark_"))
+
+
+def project_runs():
+    """Committed results with the project's arms as coded, of the widest scale that has any: list of dict."""
+    return _runs(lambda arm: arm in printed_shares.ARMS)
+
+
+def _runs(wanted):
+    for scale in PUBLISHED_SCALES:
         found, _ = designs.finished(STUDY, scale)
-        if any(result["trial"]["arm"].startswith("benchmark_") for result in found):
+        if any(wanted(result["trial"]["arm"]) for result in found):
             return found
     return []

@@ -75,6 +75,13 @@ def test_the_benchmark_comes_from_the_widest_scale_that_has_it(monkeypatch):
     assert page.benchmark_runs() == []
 
 
+def test_the_projects_runs_come_from_a_scale_that_has_them(monkeypatch):
+    runs = made.results(made.trials("fine_tuned", scale="colab"))
+    monkeypatch.setattr(designs, "finished", lambda study, scale: (runs if scale == "colab" else [], None))
+    assert page.project_runs() is runs
+    assert page.benchmark_runs() == []
+
+
 def test_a_demo_counts_every_class_and_others_keep_the_rule():
     assert [page.minimum_positives(scale) for scale in ("demo", "pilot", "paper")] == [1, 20, 20]
 
