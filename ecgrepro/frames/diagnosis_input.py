@@ -19,12 +19,11 @@ from dataclasses import asdict, dataclass
 from fractions import Fraction
 
 import numpy as np
-import pandas as pd
 from tqdm import tqdm
 
 from ecgrepro.errors import InputError, SettingsError
 from ecgrepro.frames.diagnosis import TASKS, DiagnosisTask
-from ecgrepro.frames.kept_arrays import keep
+from ecgrepro.frames.kept_arrays import keep_filled
 from ecgrepro.frames.loader_artefacts import CROPS, PARTS, check_spectrum, fourier, kept_bins, reshaped
 from ecgrepro.frames.resample import METHODS, resample
 from ecgrepro.frames.shared_diagnosis import SharedDiagnosisTask
@@ -170,14 +169,13 @@ def prepare_recordings(corpus, how, cache, progress=True):
         Too little space, told before anything is written.
     """
 
-    def make():
-        inputs = np.empty((len(corpus), how.length, how.n_leads), np.float32)
+    def fill(inputs):
         for i in tqdm(range(len(corpus)), f"prepare 12 leads, {how.fs:g} Hz", disable=not progress):
             inputs[i] = prepare(twelve_leads(corpus, i), corpus.index.fs.iat[i], how)
-        return inputs, pd.DataFrame({"record_id": corpus.index.record_id})
 
     settings = {name: value for name, value in asdict(how).items() if name not in _AFTERWARDS}
-    return keep(cache, "diagnosis", [corpus.fingerprint, settings], make)[0]
+    shape = len(corpus), how.length, how.n_leads
+    return keep_filled(cache, "diagnosis", [corpus.fingerprint, settings], shape, fill)
 
 
 def recorded_samples(corpus, how):

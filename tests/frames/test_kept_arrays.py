@@ -6,7 +6,7 @@ import pytest
 
 from ecgrepro.corpora import ingest as ingest_module
 from ecgrepro.errors import DiskError
-from ecgrepro.frames.kept_arrays import keep
+from ecgrepro.frames.kept_arrays import keep, keep_filled
 
 INPUTS, INDEX = np.arange(6, dtype=np.float32).reshape(3, 2), pd.DataFrame({"record_id": ["a", "b", "c"]})
 
@@ -53,3 +53,33 @@ def test_a_full_disk_is_told_before_writing(tmp_path, monkeypatch):
     with pytest.raises(DiskError, match="MB free"):
         keep(tmp_path, "kept", [], lambda: (INPUTS, INDEX))
     assert list(tmp_path.iterdir()) == []
+
+
+def fill(array):
+    array[:] = INPUTS
+
+
+def test_a_filled_array_is_opened_and_not_filled_again(tmp_path):
+    first = keep_filled(tmp_path / "new", "kept", ["content"], (3, 2), fill)
+    again = keep_filled(tmp_path / "new", "kept", ["content"], (3, 2), never)
+    assert isinstance(again, np.memmap)
+    for found in (first, again, keep_filled(None, "kept", [], (3, 2), fill)):
+        np.testing.assert_array_equal(found, INPUTS)
+        assert found.dtype == np.float32
+
+
+def test_an_interrupted_filling_leaves_nothing(tmp_path):
+    def interrupted(array):
+        array[0] = 1
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        keep_filled(tmp_path, "kept", [], (3, 2), interrupted)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_told_before_filling(tmp_path, monkeypatch):
+    usage = type("Usage", (), {"free": 1})()
+    monkeypatch.setattr(ingest_module.shutil, "disk_usage", lambda folder: usage)
+    with pytest.raises(DiskError, match="MB free"):
+        keep_filled(tmp_path, "kept", [], (3, 2), never)
