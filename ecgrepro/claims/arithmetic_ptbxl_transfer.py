@@ -19,6 +19,17 @@ def share_of_sum(claim):
     part, rest = (
         [sum(bounds) for bounds in zip(*groups[name].values(), strict=True)] for name in ("part", "rest")
     )
+    return {None: share_limits(part, rest)}
+
+
+def share_limits(part, rest):
+    """Least and largest share of a sum in that of both, from the least and largest that each can be: (low, high).
+
+    Raises
+    ------
+    ValueError
+        A sum that is not positive, or may not be.
+    """
     if part[0] <= 0 or rest[0] <= 0:
         raise ValueError(f"two positive sums, not {part} and {rest}")
-    return {None: (part[0] / (part[0] + rest[1]), part[1] / (part[1] + rest[0]))}
+    return part[0] / (part[0] + rest[1]), part[1] / (part[1] + rest[0])

@@ -20,7 +20,7 @@ from ecgrepro.studies.evidence import RESAMPLING
 from ecgrepro.studies.ptbxl_transfer import SCALES, STUDY
 
 #: What an arm is held against that has other test labels than any other: the answer of chance.
-CHANCE = 0.5
+CHANCE, CHANCE_NAME = 0.5, "chance"
 #: Arm with the artefact, arm without (None: chance), what it is.
 ARTEFACTS = (
     ("reshaped", "random", "leads and time mixed: 12 rows of samples reshaped, not transposed"),
@@ -37,7 +37,7 @@ ARTEFACTS = (
     ("rate_500hz", "rate_100hz", "500 Hz in place of 100 Hz, made of the same files"),
 )  # fmt: skip
 COLUMNS = ["artefact", "arm", "against", "without", "with", "difference", "low", "high", "all classes", "all_low",
-           "all_high", "paired", "seeds", "records"]  # fmt: skip
+           "all_high", "counted", "paired", "seeds", "records"]  # fmt: skip
 BENCHMARK_COLUMNS = ["task", "net", "published", "bracket", "ours", "our bracket", "low", "high", "difference",
                      "seeds", "records"]  # fmt: skip
 _TASK = re.compile(r"benchmark_(?P<task>[a-z]+?)(?:_(?P<net>inception1d))?$")
@@ -61,7 +61,7 @@ def artefact_table(found, *, minimum_positives=MINIMUM_POSITIVES, **settings):
     rows = []
     for arm, against, words in ARTEFACTS:
         row = _from_chance(found, arm, settings) if against is None else _pair(found, arm, against, settings)
-        rows += [[words, arm, against or "chance", *row]] if row else []
+        rows += [[words, arm, against or CHANCE_NAME, *row]] if row else []
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -71,7 +71,7 @@ def _pair(found, arm, against, settings):
         return None
     made, every, (with_it, without) = compared.made, compared.made.all_classes, levels(compared)
     return [without, with_it, made.estimate, made.low, made.high, every.estimate, every.low, every.high,
-            compared.paired, made.n_seeds, made.n_records]  # fmt: skip
+            int(made.classes.counted.sum()), compared.paired, made.n_seeds, made.n_records]  # fmt: skip
 
 
 def _from_chance(found, arm, settings):
@@ -81,7 +81,8 @@ def _from_chance(found, arm, settings):
     every = made.all_classes
     differences = [value - CHANCE for value in (made.estimate, made.low, made.high, every.estimate, every.low,
                                                 every.high)]  # fmt: skip
-    return [CHANCE, made.estimate, *differences, False, made.n_seeds, made.n_records]
+    counted = int(made.classes.counted.sum())
+    return [CHANCE, made.estimate, *differences, counted, False, made.n_seeds, made.n_records]
 
 
 def brief_artefacts(table):
@@ -90,7 +91,8 @@ def brief_artefacts(table):
         "what": table.artefact, "without": table.without, "with": table["with"],
         "difference": with_interval(table.difference, table.low, table.high, "+"),
         "of all classes": with_interval(table["all classes"], table.all_low, table.all_high, "+"),
-        "paired": ["yes" if paired else "no" for paired in table.paired], "seeds": table.seeds,
+        "classes counted": table.counted, "paired": ["yes" if paired else "no" for paired in table.paired],
+        "seeds": table.seeds, "records": table.records,
     })  # fmt: skip
 
 

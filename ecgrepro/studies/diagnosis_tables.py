@@ -18,6 +18,7 @@ from ecgrepro.evaluation.macro_auc_comparison import (
     paired_macro_auc_difference,
     unpaired_macro_auc_difference,
 )
+from ecgrepro.evaluation.predictions import labels as label_array
 from ecgrepro.studies.arm_tables import arms
 from ecgrepro.studies.designs import fine_tuning, stacked
 from ecgrepro.studies.evidence import RESAMPLING
@@ -96,6 +97,22 @@ def estimates(found, names=None, *, labels=1.0, minimum_positives=MINIMUM_POSITI
                 minimum_positives=minimum_positives, **settings,
             )  # fmt: skip
     return made
+
+
+def parts_table(found, arm):
+    """Recordings of each part of an arm's first run, and those with each class: DataFrame, empty without runs.
+
+    Of the recordings trained on no labels are committed, so that their classes stay blank.
+    """
+    runs = fine_tuning(found, arm, 1.0)
+    if not runs:
+        return pd.DataFrame()
+    table, counts, rows = runs[0]["predictions"], runs[0]["run"]["records"], []
+    for part in ("train", "validation", "test"):
+        positives = label_array(table[table.part == part]).sum(axis=0)
+        known = dict(zip(classes_of(runs), positives, strict=True)) if part in set(table.part) else {}
+        rows.append({"part": part, "recordings": counts[part]} | known)
+    return pd.DataFrame(rows).astype(dict.fromkeys(classes_of(runs), "Int64"))
 
 
 def classes_of(runs):

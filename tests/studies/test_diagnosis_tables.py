@@ -133,3 +133,13 @@ def test_words_of_a_table_are_its_numbers(estimated):
 def test_signs_are_printed_with_minus_and_zero_has_none_below():
     shown = tables.with_interval(*(pd.Series(x) for x in ([-0.0001, -0.2], [-0.1, -0.3], [0.1, -0.1])), "+")
     assert shown == ["+0.000 (−0.100 to 0.100)", "−0.200 (−0.300 to −0.100)"]
+
+
+def test_parts_hold_their_recordings_and_the_classes_of_those_whose_labels_are_committed():
+    found = made.results(made.trials("random", seeds=(0,)))
+    found[0]["run"]["records"] = {"train": 700, "validation": 30, "test": made.RECORDS}
+    parts = tables.parts_table(found, "random").set_index("part")
+    assert parts.recordings.to_dict() == {"train": 700, "validation": 30, "test": made.RECORDS}
+    assert parts.loc["test", list(made.CLASSES)].tolist() == list(made.POSITIVES)
+    assert parts.loc["train", list(made.CLASSES)].isna().all()
+    assert tables.parts_table(found, "beat").empty

@@ -44,9 +44,11 @@ def test_the_opening_holds_the_differences_of_the_tables(finish, found):
     text = page.opening()._repr_html_()
     (row,) = tables.difference_table(found, [("beat", "random")]).to_dict("records")
     assert f"<b>{row['difference']:+.3f}</b>" in text
-    assert "of 2 comparisons 1 move" in text
+    assert "of 1 comparisons 1 move" in text  # the control is none
     assert "leads and time mixed against random start <b>−" in text
-    assert text.startswith('<p class="opening"><b>Found:</b>')
+    assert text.startswith('<p class="opening"><b>Printed:</b> a gain of +0.073 macro AUC')
+    assert "labels with fewer than 20 positives in a fold bring 65% of it" in text
+    assert "<b>Found:</b> starting from beats" in text
 
 
 @pytest.mark.parametrize(
