@@ -53,8 +53,9 @@ def platt_map(scores, targets):
     """Fit ``expit(slope * s + intercept)``, a logistic regression without penalty.
 
     Source: Platt (1999), "Probabilistic outputs for support vector machines", in Advances in Large Margin Classifiers.
-    Targets are 0 and 1 where positives and negatives overlap. Where they do not, the slope would grow without end;
-    then, and only then, Platt's own targets are used: (positives + 1) / (positives + 2) and 1 / (negatives + 2).
+    Targets are 0 and 1 where positives and negatives overlap, and where all scores are equal: the slope is then 0 and
+    the curve the share of positives. Where they do not overlap, the slope would grow without end; then, and only then,
+    Platt's own targets are used: (positives + 1) / (positives + 2) and 1 / (negatives + 2).
 
     Parameters
     ----------
@@ -81,7 +82,7 @@ def beta_map(scores, targets):
 
     Source: Kull, Silva Filho & Flach (2017), doi:10.1214/17-EJS1338SI. The constrained maximum is sought
     directly, where the authors' program drops a feature of negative weight and fits again. Targets are smoothed as
-    in `platt_map` where every positive lies above every negative.
+    in `platt_map` where no positive lies below a negative and the scores differ.
 
     Parameters, returns
         As `platt_map`; noted is a map that is constant.
@@ -121,8 +122,12 @@ def platt_targets(targets):
 
 
 def _is_apart(scores, targets):
-    """Return whether no positive lies below a negative: a rising logistic curve then has no best slope."""
-    return scores[targets].min() >= scores[~targets].max()
+    """Return whether no positive lies below a negative: a rising logistic curve then has no best slope.
+
+    Equal scores are not apart: their curve is flat, at the share of positives.
+    """
+    differ = scores.min() < scores.max()
+    return bool(differ and scores[targets].min() >= scores[~targets].max())
 
 
 def _smoothing_note(apart):

@@ -1,13 +1,12 @@
 """One arm's score, and the paired difference of two arms, over seeds and records.
 
-An arm is a table of predictions (`ecgrepro.evaluation.predictions`) of one or more seeds. The
-estimate is always the mean over seeds of the per-seed metric. Its interval resamples seeds and
-records together; what that interval is worth with few seeds is said in
-`ecgrepro.evaluation.two_level`, and the classic t over seeds stands beside it.
+An arm is a table of predictions (`ecgrepro.evaluation.predictions`) of one or more seeds. The estimate is always the
+mean over seeds of the per-seed metric. Its interval resamples seeds and records together; what that interval is worth
+with few seeds is said in `ecgrepro.evaluation.two_level`, and the classic t over seeds stands beside it. Where records
+are tested by several seeds, but not by all, that t takes repeats for independent seeds and is too narrow.
 
-Where seed i tests fold i, the effect of the seed (initial weights, order, pre-training) and of the
-fold (which records were trained on and which tested) are one and the same number: the interval
-covers both together and neither can be reported alone.
+Where each seed tests a fold of its own, the effects of the seed (initial weights, order, pre-training) and of the fold
+(which records were trained on and which tested) are one number: the interval covers both, neither can stand alone.
 """
 
 from dataclasses import dataclass
@@ -51,8 +50,8 @@ class ArmEstimate:
         seed, n_records, score; a difference has first, second, difference in place of score.
     n_seeds, n_records, n_resamples : int
         n_records counts distinct records.
-    design : {"nested", "crossed"}
-        Whether each seed has records of its own, or all seeds share all records.
+    design : {"nested", "crossed", "repeated"}
+        Whether each record is tested by one seed, by all seeds, or by equally many but not all.
     """
 
     metric: str
@@ -129,8 +128,7 @@ def arm_estimate(table, metric, *, part="test", level=0.95, n_resamples=2000, se
     Parameters
     ----------
     table : pandas.DataFrame
-        Predictions of one or more seeds. Either every seed has its own records, or all seeds share
-        all records.
+        Predictions of one or more seeds, in one of the designs of `two_level`.
     metric : str or Metric
     part : {"test", "validation"}
         Which rows to score.
@@ -149,7 +147,7 @@ def arm_estimate(table, metric, *, part="test", level=0.95, n_resamples=2000, se
     Raises
     ------
     InputError
-        For an invalid table, no row of that part, or seeds that share only some records.
+        For an invalid table, no row of that part, or records of which some are tested by more seeds than others.
     SettingsError
         For an unknown metric or an impossible level or number of resamples.
 
@@ -167,8 +165,7 @@ def paired_difference(
 ):
     """Return the mean over seeds of first - second with its intervals.
 
-    Both arms are scored on the same resampled seeds and records, so that what is common to both
-    (a hard record, a lucky fold) cancels.
+    Both arms are scored on the same resampled seeds and records: what is common to both (a hard record) cancels.
 
     Parameters
     ----------
@@ -184,8 +181,7 @@ def paired_difference(
     Raises
     ------
     InputError
-        When the arms differ in seeds, records, folds, labels or number of classes, and as
-        `arm_estimate`.
+        When the arms differ in seeds, records, folds, labels or number of classes, and as `arm_estimate`.
     SettingsError
         As `arm_estimate`.
     """
@@ -210,8 +206,8 @@ def with_tests(summary, scores, level):
 def equivalence(first, second, metric, margin, *, level=0.90, **settings):
     """Ask whether two arms differ by less than ``margin``.
 
-    Two answers are given: the two-level interval lying wholly within +- margin (a 90 % interval
-    makes this a test at 5 %), and two one-sided paired t tests over seeds.
+    Two answers are given: the two-level interval lying wholly within +- margin (a 90 % interval makes this a test at
+    5 %), and two one-sided paired t tests over seeds.
 
     Parameters
     ----------

@@ -3,8 +3,10 @@
 Which classes count is a rule, fixed before the run: those with at least 20 positives, and as many negatives, in the
 test set. The AUC of a class with a handful of positives moves by tenths with a single record, and a macro gives it the
 weight of any other class: in the CSC2541 project half of the gain came from three classes with 2 to 9 positives in a
-test fold. Such classes are shown, each with its interval, and left out of the macro. The macro over all classes that
-can be computed, as publications print it, always stands beside it.
+test fold. Such classes are shown, each with its interval, and left out of the macro. So are those without positives or
+without negatives in training, where a caller names them (`untrained`): a net learns nothing about them, and their AUC
+is near one half whatever it is worth. The macro over all classes that can be computed, as publications print it, always
+stands beside it: it has no minimum and leaves out none of these.
 
 Where seeds have test sets of their own, a class must pass in each of them: a mean over seeds of macros over different
 classes would compare unlike things.
@@ -33,7 +35,8 @@ class MacroAUC(ArmEstimate):
     Attributes
     ----------
     all_classes : ArmEstimate
-        The macro over all classes that can be computed, from the same resamples.
+        The macro over all classes that can be computed, from the same resamples: without a minimum, and with the
+        classes that nothing was learnt about.
     classes : pandas.DataFrame
         As `class_table` returns it.
     minimum_positives : int
@@ -54,8 +57,8 @@ class ClassRule:
     positives, negatives : int64 arrays, (n_classes,)
         In the smallest test set.
     minimum_positives : int
-    computable, counted : bool arrays, (n_classes,)
-        With an AUC in every test set; passing the rule too.
+    computable, trained, counted : bool arrays, (n_classes,)
+        With an AUC in every test set; not named as untrained; with both, and passing the rule too.
     reasons : list of str
         Why a class does not count; "" for one that does.
     """
@@ -65,11 +68,12 @@ class ClassRule:
     negatives: np.ndarray
     minimum_positives: int
     computable: np.ndarray
+    trained: np.ndarray
     counted: np.ndarray
     reasons: list
 
 
-def class_rule(classes, positives, negatives, minimum_positives=MINIMUM_POSITIVES):
+def class_rule(classes, positives, negatives, minimum_positives=MINIMUM_POSITIVES, untrained=None):
     """Apply the rule to classes with so many positives and negatives.
 
     Parameters
@@ -80,6 +84,9 @@ def class_rule(classes, positives, negatives, minimum_positives=MINIMUM_POSITIVE
         In the test set; of several, the fewest.
     minimum_positives : int
         Also the least number of negatives.
+    untrained : mapping of int to str, optional
+        Index of each class that nothing was learnt about, to the reason, such as "no positives in training". It does
+        not count, but has its AUC. None unless given.
 
     Returns
     -------
@@ -88,7 +95,7 @@ def class_rule(classes, positives, negatives, minimum_positives=MINIMUM_POSITIVE
     Raises
     ------
     InputError
-        For names that repeat, or not one per class.
+        For names that repeat, or not one per class, or an untrained class that is not among them.
     SettingsError
         For a minimum below 1.
     """
@@ -99,13 +106,24 @@ def class_rule(classes, positives, negatives, minimum_positives=MINIMUM_POSITIVE
     if minimum_positives < 1:
         fix = "Use 20, or 1 to count every class that has an AUC."
         raise SettingsError("minimum_positives", "an integer of at least 1", repr(minimum_positives), fix)
-    missing = missing_side(positives, negatives)
+    missing, untrained = missing_side(positives, negatives), _untrained(untrained, len(classes))
     reasons = [
-        missing.get(k) or _too_few(positives[k], negatives[k], minimum_positives) for k in range(len(classes))
+        missing.get(k) or untrained.get(k) or _too_few(positives[k], negatives[k], minimum_positives)
+        for k in range(len(classes))
     ]
-    computable = np.array([k not in missing for k in range(len(classes))])
+    computable, trained = (
+        np.array([k not in out for k in range(len(classes))]) for out in (missing, untrained)
+    )
     counted = np.array([not reason for reason in reasons])
-    return ClassRule(classes, positives, negatives, minimum_positives, computable, counted, reasons)
+    return ClassRule(classes, positives, negatives, minimum_positives, computable, trained, counted, reasons)
+
+
+def _untrained(given, n_classes):
+    given = dict(given or {})
+    if outside := sorted(set(given) - set(range(n_classes))):
+        fix = "Index the classes in the order of the logits."
+        raise InputError("untrained", f"indices from 0 to {n_classes - 1}", f"{outside}", fix)
+    return given
 
 
 def _too_few(positives, negatives, minimum):
@@ -122,15 +140,16 @@ def check_countable(rule):
         fix = "Test on records with and without the classes."
         raise InputError("classes", "a class with positives and negatives", told, fix)
     if not rule.counted.any():
-        most = np.minimum(rule.positives, rule.negatives).max()
+        most = np.minimum(rule.positives, rule.negatives)[rule.trained].max(initial=0)
         expected = f"a class with {rule.minimum_positives} positives and negatives in every test set"
+        got = f"{most} at most" + (" of those learnt in training" if not rule.trained.all() else "")
         fix = "Test on more records, or read class_table; to lower minimum_positives changes the rule."
-        raise InputError("classes", expected, f"{most} at most", fix)
+        raise InputError("classes", expected, got, fix)
 
 
 def macro_auc_estimate(
     table, classes, *, part="test", level=0.95, n_resamples=2000, seed, clusters=None,
-    minimum_positives=MINIMUM_POSITIVES,
+    minimum_positives=MINIMUM_POSITIVES, untrained=None,
 ):  # fmt: skip
     """Return one arm's mean macro AUC over seeds with its intervals, as `comparison.arm_estimate` does.
 
@@ -149,7 +168,7 @@ def macro_auc_estimate(
         Of the resampling, not of the training.
     clusters : mapping of str to str, optional
         Record to the cluster it is drawn with, for instance its patient.
-    minimum_positives : int
+    minimum_positives, untrained
         See `class_rule`.
 
     Returns
@@ -160,8 +179,8 @@ def macro_auc_estimate(
     Raises
     ------
     InputError
-        For an invalid table, one class per record, no row of that part, no class that counts, or seeds that share only
-        some records.
+        For an invalid table, one class per record, no row of that part, no class that counts, an untrained one that is
+        not there, or seeds that share only some records.
     SettingsError
         For an impossible level, number of resamples or minimum.
 
@@ -170,7 +189,7 @@ def macro_auc_estimate(
     With a single seed both intervals are over records alone and say nothing about training again.
     """
     ranked = SeededClassRanks([select_part(table, part, "table")], clusters)
-    rule = class_rule(classes, ranked.positives, ranked.negatives, minimum_positives)
+    rule = class_rule(classes, ranked.positives, ranked.negatives, minimum_positives, untrained)
     check_countable(rule)
     bootstrap = ClassBootstrap(ranked, level, n_resamples, seed)
     return MacroAUC(
@@ -182,13 +201,13 @@ def macro_auc_estimate(
 
 def class_table(
     table, classes, *, part="test", level=0.95, n_resamples=2000, seed, clusters=None,
-    minimum_positives=MINIMUM_POSITIVES,
+    minimum_positives=MINIMUM_POSITIVES, untrained=None,
 ):  # fmt: skip
     """Return the AUC of every class with its intervals, whether it counts, and if not why.
 
     Parameters
     ----------
-    table, classes, part, level, n_resamples, seed, clusters, minimum_positives
+    table, classes, part, level, n_resamples, seed, clusters, minimum_positives, untrained
         As for `macro_auc_estimate`.
 
     Returns
@@ -205,7 +224,7 @@ def class_table(
         As `macro_auc_estimate`, but not for want of a class that counts.
     """
     ranked = SeededClassRanks([select_part(table, part, "table")], clusters)
-    rule = class_rule(classes, ranked.positives, ranked.negatives, minimum_positives)
+    rule = class_rule(classes, ranked.positives, ranked.negatives, minimum_positives, untrained)
     return arm_class_table(ClassBootstrap(ranked, level, n_resamples, seed), rule)
 
 

@@ -46,7 +46,7 @@ class PairedMacroAUC(PairedDifference):
     Attributes
     ----------
     all_classes : PairedDifference
-        The same for all classes that can be computed, from the same resamples.
+        The same for all classes that can be computed, without a minimum, from the same resamples.
     classes : pandas.DataFrame
         As `macro_auc.class_table`, with first, second and difference in place of auc; the limits are the difference's.
     minimum_positives : int
@@ -99,7 +99,7 @@ class UnpairedMacroAUC(UnpairedDifference):
 
 def paired_macro_auc_difference(
     first, second, classes, *, part="test", level=0.95, n_resamples=2000, seed, clusters=None,
-    minimum_positives=MINIMUM_POSITIVES,
+    minimum_positives=MINIMUM_POSITIVES, untrained=None,
 ):  # fmt: skip
     """Return the mean over seeds of first - second with its intervals, both arms on the same resamples.
 
@@ -107,8 +107,8 @@ def paired_macro_auc_difference(
     ----------
     first, second : pandas.DataFrame
         Multi-label predictions of the two arms for the same seeds, folds, records and labels, in any order.
-    classes, part, level, n_resamples, seed, clusters, minimum_positives
-        As for `macro_auc.macro_auc_estimate`.
+    classes, part, level, n_resamples, seed, clusters, minimum_positives, untrained
+        As for `macro_auc.macro_auc_estimate`; untrained are those of either arm.
 
     Returns
     -------
@@ -126,7 +126,7 @@ def paired_macro_auc_difference(
         check_multi_label(table)
     check_paired(*tables)
     ranked = SeededClassRanks(tables, clusters)
-    rule = class_rule(classes, ranked.positives, ranked.negatives, minimum_positives)
+    rule = class_rule(classes, ranked.positives, ranked.negatives, minimum_positives, untrained)
     check_countable(rule)
     bootstrap = ClassBootstrap(ranked, level, n_resamples, seed)
 
@@ -148,7 +148,7 @@ def _columns(first, second):
 
 def unpaired_macro_auc_difference(
     first, second, classes, *, part="test", level=0.95, n_resamples=2000, seed, clusters=None,
-    minimum_positives=MINIMUM_POSITIVES,
+    minimum_positives=MINIMUM_POSITIVES, untrained=None,
 ):  # fmt: skip
     """Return the difference of two arms' mean macro AUCs with its intervals, each arm resampled by itself.
 
@@ -159,8 +159,9 @@ def unpaired_macro_auc_difference(
     ----------
     first, second : pandas.DataFrame
         Multi-label predictions of the two arms for the same classes.
-    classes, part, level, n_resamples, seed, clusters, minimum_positives
-        As for `macro_auc.macro_auc_estimate`; a class counts if it passes in the test sets of both arms.
+    classes, part, level, n_resamples, seed, clusters, minimum_positives, untrained
+        As for `macro_auc.macro_auc_estimate`; a class counts if it passes in the test sets of both arms and is not
+        untrained.
 
     Returns
     -------
@@ -177,7 +178,7 @@ def unpaired_macro_auc_difference(
     _check_same_classes(*tables)
     ranked = [SeededClassRanks([table], clusters) for table in tables]
     fewest = [np.minimum(*(getattr(arm, side) for arm in ranked)) for side in ("positives", "negatives")]
-    rule = class_rule(classes, *fewest, minimum_positives)
+    rule = class_rule(classes, *fewest, minimum_positives, untrained)
     check_countable(rule)
     streams = np.random.SeedSequence(seed).spawn(2)
     arms = [

@@ -30,7 +30,7 @@ from ecgrepro.evaluation.mcnemar import (
     mcnemar_test,
 )
 from ecgrepro.evaluation.predictions import logits, predicted_classes
-from ecgrepro.evaluation.seeded_units import cluster_names, is_crossed
+from ecgrepro.evaluation.seeded_units import cluster_names, seeds_per_record
 
 #: What is counted as one test: see the module's docstring.
 UNITS = ("run", "pooled", "vote")
@@ -94,9 +94,11 @@ def _answers(arms, unit, clusters):
 def _votes(arms):
     """Return, for arms sorted by seed and record, one row per record whose largest logit is the seeds' vote."""
     n_seeds = arms[0]["seed"].nunique()
-    if n_seeds > 1 and not is_crossed(arms[0], n_seeds):
-        fix = "Use unit='run' or unit='pooled' where each seed has records of its own."
-        raise InputError("vote", "every record answered by every seed", "records of one seed each", fix)
+    n_answers = seeds_per_record(arms[0], n_seeds)
+    if n_answers < n_seeds:
+        got = "records of one seed each" if n_answers == 1 else f"by {n_answers} of {n_seeds} seeds"
+        fix = "Use unit='run' or unit='pooled' where not every seed has all records."
+        raise InputError("vote", "every record answered by every seed", got, fix)
     first_seed = arms[0].iloc[: len(arms[0]) // n_seeds]
     voted = []
     for arm in arms:

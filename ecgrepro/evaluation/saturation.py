@@ -91,7 +91,7 @@ class Saturation:
     doubts : tuple of str
         Why the parameters are not to be quoted, in sentences; empty where nothing was found.
     n_seeds, n_records, n_resamples : int
-    design : {"nested", "crossed"}
+    design : {"nested", "crossed", "repeated"}
     """
 
     metric: str
@@ -180,7 +180,7 @@ def saturation(
         remaining=_remaining(fit, fits, np.unique(sizes), shift, level),
         at_bound=float(fits.at_bound.mean()), doubts=_doubts(fit, fits, *parameters[:2], scores),
         n_seeds=len(records.seeds), n_records=records.n_records, n_resamples=n_resamples,
-        design="crossed" if records.crossed else "nested",
+        design=records.design,
     )  # fmt: skip
 
 

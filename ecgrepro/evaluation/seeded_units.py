@@ -1,6 +1,6 @@
 """Which seed was tested on which records, and the resampling of both: what all scores over two levels share.
 
-The designs, and how far intervals of either can be trusted: `ecgrepro.evaluation.two_level`.
+The designs, and how far intervals of each can be trusted: `ecgrepro.evaluation.two_level`.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from ecgrepro.evaluation.intervals import percentile_limits
 
 @dataclass(frozen=True, eq=False)
 class UnitGroup:
-    """Seeds that share their records.
+    """Seeds that share their records, and so one resample of them.
 
     Attributes
     ----------
@@ -23,7 +23,7 @@ class UnitGroup:
     rows : tuple of int arrays
         The table's rows of each seed.
     codes : tuple of int arrays
-        For each seed the unit of these rows, 0 .. n_units - 1.
+        For each seed the unit of these rows, 0 .. n_units - 1. In the repeated design a seed has only some units.
     """
 
     n_units: int
@@ -31,8 +31,19 @@ class UnitGroup:
     codes: tuple
 
 
+class TwoLevelDesign:
+    """The design's name, for classes with the attributes crossed, counts and n_records of `SeededUnits`."""
+
+    @property
+    def design(self):
+        """One of "nested", "crossed", "repeated", as `ecgrepro.evaluation.two_level` describes them."""
+        if not self.crossed:
+            return "nested"
+        return "crossed" if (self.counts == self.n_records).all() else "repeated"
+
+
 @dataclass(frozen=True, eq=False)
-class SeededUnits:
+class SeededUnits(TwoLevelDesign):
     """The seeds of a table and the resampling units of their records.
 
     Attributes
@@ -44,8 +55,9 @@ class SeededUnits:
     n_records : int
         Distinct records over all seeds.
     crossed : bool
+        Whether one resample of the records serves all seeds: in the crossed and in the repeated design.
     groups : tuple of UnitGroup
-        Crossed: one with all seeds. Nested: one for each seed.
+        Crossed and repeated: one with all seeds. Nested: one for each seed.
     """
 
     seeds: np.ndarray
@@ -73,10 +85,11 @@ def seeded_units(table, clusters=None):
     Raises
     ------
     InputError
-        When some seeds share records and others do not, or a cluster reaches over several seeds' own test sets.
+        When not all records are tested by the same number of seeds, or in the nested design a cluster reaches over
+        several seeds' own test sets.
     """
     seeds, codes = np.unique(table["seed"], return_inverse=True)
-    crossed = is_crossed(table, len(seeds))
+    crossed = seeds_per_record(table, len(seeds)) > 1
     names = cluster_names(table["record_id"], clusters)
     if not crossed:
         _check_clusters_nested(names, codes)
@@ -91,16 +104,18 @@ def _group(names, rows):
     return UnitGroup(len(units), tuple(rows), tuple(np.split(codes, ends)))
 
 
-def is_crossed(table, n_seeds):
-    """Return whether all seeds share all records; raise InputError where they share some."""
+def seeds_per_record(table, n_seeds):
+    """Return how many of the seeds test each record, int; raise InputError unless that is the same for all records.
+
+    1 in the nested design, ``n_seeds`` in the crossed one, and between them in the repeated one.
+    """
     repeats = table["record_id"].value_counts()
-    if repeats.max() == 1:
-        return False
-    if repeats.min() == n_seeds:
-        return True
+    if repeats.min() == repeats.max():
+        return int(repeats.max())
     got = f"records tested by {repeats.min()} to {repeats.max()} of {n_seeds} seeds"
     fix = "Complete the missing trials, or compare the seeds that belong together."
-    raise InputError("predictions", "each record tested by one seed, or by every seed", got, fix)
+    expected = "each record tested by one seed, or by every seed, or all by the same number of seeds"
+    raise InputError("predictions", expected, got, fix)
 
 
 def cluster_names(record_ids, clusters):
@@ -158,8 +173,8 @@ def on_drawn_seeds(units, resampled, draws, rng):
     resampled : callable
         As for `two_levels`.
     draws : integer array, (n_resamples, n_seeds)
-        Which seeds a resample holds. In the crossed design all of them are on the same resample of the records; in the
-        nested one each is on a fresh resample of its own.
+        Which seeds a resample holds. In the crossed and the repeated design all of them are on the same resample of the
+        records; in the nested one each is on a fresh resample of its own.
     rng : numpy.random.Generator
     """
     if units.crossed:
@@ -190,7 +205,7 @@ def estimate_fields(metric, units, scores, pooled, two_level, records_only, leve
     pooled : float
         Score of all seeds' records as one set.
     two_level, records_only : float arrays, (n_resamples,)
-        Means over seeds of resampled scores; NaN where a resample has none.
+        Means over seeds of resampled scores; NaN where a resample has none, which is then left out.
     level : float
 
     Raises
@@ -205,7 +220,7 @@ def estimate_fields(metric, units, scores, pooled, two_level, records_only, leve
         "records_low": records_low, "records_high": records_high, "pooled": float(pooled),
         "per_seed": pd.DataFrame({"seed": units.seeds, "n_records": units.counts, "score": scores}),
         "n_seeds": len(units.seeds), "n_records": units.n_records, "n_resamples": len(two_level),
-        "design": "crossed" if units.crossed else "nested",
+        "design": units.design,
     }  # fmt: skip
 
 

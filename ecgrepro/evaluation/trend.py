@@ -77,7 +77,7 @@ class Trend:
     permute : {"within seeds", "whole arms"}
     n_records : int or None
         Distinct records; None for values of runs.
-    design : {"nested", "crossed", "runs"}
+    design : {"nested", "crossed", "repeated", "runs"}
     """
 
     metric: str
@@ -182,7 +182,7 @@ def trend(
     low, high = limits()
     records_low, records_high = limits(resample_seeds=False)
     return ScoreTrend(
-        metric=metric.name, n_records=records.n_records, design="crossed" if records.crossed else "nested",
+        metric=metric.name, n_records=records.n_records, design=records.design,
         bootstrap_low=low, bootstrap_high=high, records_low=records_low, records_high=records_high,
         n_resamples=n_resamples, **summary,
     )  # fmt: skip

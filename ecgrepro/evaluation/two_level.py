@@ -1,6 +1,6 @@
 """Bootstrap over two levels at once: the seeds of an arm and the records each seed is tested on.
 
-Two designs are known, told apart from the table itself.
+Three designs are known, told apart from the table itself.
 
 nested
     Seed i is tested on records of its own (seed i takes fold i). Each drawn seed brings a fresh
@@ -8,6 +8,17 @@ nested
 crossed
     Every seed is tested on all records. One resample of the records serves all drawn seeds, since
     a hard recording is hard for every seed (Owen 2007, doi:10.1214/07-AOAS122, "pigeonhole").
+repeated
+    The records are split into folds several times anew, and each seed is tested on one fold of one
+    of these partitions: every record by the same number k of the n seeds, 1 < k < n. One resample
+    of the records serves all drawn seeds, each scored on those it has tested, since a hard
+    recording is hard whenever it is tested. Copies drawn together may be tested by several seeds.
+
+A resample may hold no record of a class, and in the repeated design none at all of what a seed has
+tested: of m units that happens in about exp(-m) of the resamples, 2e-9 for twenty. Every metric of
+confusion matrices stays finite there, and is 0 where no record is left (`metrics`). An area of
+ranks or a calibration score is NaN there, and `seeded_units.usable_limits` leaves that resample
+out; macro ROC areas leave out the class, or the seed (`class_bootstrap`).
 
 How far to trust it. Write n for the number of seeds, S for the variance that training again
 causes and R for the sampling variance of one seed's test set; the truth for a nested mean over
@@ -23,6 +34,21 @@ records dominate and is too narrow where seeds do. Read it next to the t interva
 In the crossed design R is shared by all seeds and is not counted twice, save for the part that
 depends on seed and record together. (Davison & Hinkley 1997, Bootstrap Methods and their
 Application, section 3.8, discuss both orders of resampling.)
+
+In the repeated design k tests of a record tell no more of other recordings than one: if what is
+hard depends on the record alone, the truth is (S + k R) / n, and the records-only interval is as
+wide as that of a single partition. The bootstrap's expectation is
+((n - 1) / n * S + (k + 2 * (n - k) / n) * R) / n, for drawing seeds adds both their spread and that
+of their resampled records. With five folds twice the interval is sqrt(1.8) = 1.34 times as wide as
+a normal one where only records matter (1.18 times with five folds four times) and sqrt(.9) = .95
+times where only seeds do; what depends on seed and record together is counted almost three times,
+as in the crossed design. The t interval over seeds takes all n for independent, which repeats of
+one data set are not (Nadeau & Bengio 2003, Machine Learning 52:239, doi:10.1023/A:1024068626366).
+Where only records matter its standard error is sqrt((n - k) / (n - 1) / k) of the true one, .67
+with five folds twice, less with every further repeat: it is too narrow, and so are all tests over
+seeds. Neither interval knows that the training sets overlap too: what nets trained on other
+recordings would do differently in common is in no spread of one data set, however often it is
+split. More repeats bring the mean of all partitions of these recordings, not more recordings.
 """
 
 from dataclasses import dataclass
@@ -33,11 +59,11 @@ import numpy as np
 from ecgrepro.evaluation.intervals import resampled_totals, unit_totals
 from ecgrepro.evaluation.metrics import confusion_cells
 from ecgrepro.evaluation.predictions import logit_columns, predicted_classes
-from ecgrepro.evaluation.seeded_units import on_drawn_seeds, seeded_units
+from ecgrepro.evaluation.seeded_units import TwoLevelDesign, on_drawn_seeds, seeded_units
 
 
 @dataclass(frozen=True, eq=False)
-class SeededRecords:
+class SeededRecords(TwoLevelDesign):
     """Confusion counts of one or two arms by seed and by resampling unit.
 
     Attributes
@@ -48,8 +74,11 @@ class SeededRecords:
         Observed counts.
     blocks : tuple of int64 arrays
         Nested: for each seed (n_units of the seed, n_arms * n_classes**2).
-        Crossed: one of shape (n_units, n_seeds * n_arms * n_classes**2).
+        Crossed and repeated: one of shape (n_units, n_seeds * n_arms * n_classes**2), in which a
+        seed's columns are 0 for units that it has not tested.
     crossed : bool
+        Whether one resample of the records serves all seeds: in the crossed and in the repeated
+        design.
     n_records : int
         Distinct records over all seeds.
     """
@@ -84,8 +113,8 @@ def count_by_seed(tables, clusters=None):
     Raises
     ------
     InputError
-        When some seeds share records and others do not, or a cluster reaches over several seeds'
-        own test sets.
+        When not all records are tested by the same number of seeds, or in the nested design a
+        cluster reaches over several seeds' own test sets.
     """
     units, n_classes = seeded_units(tables[0], clusters), len(logit_columns(tables[0]))
     answers = [predicted_classes(arm) for arm in tables]  # refuses what has several labels

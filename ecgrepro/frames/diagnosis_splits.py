@@ -60,8 +60,8 @@ def project_split(folds):
     return _checked(Parts(*(np.flatnonzero(np.isin(folds, wanted)) for wanted in PROJECT_FOLDS)))
 
 
-def tenth_split(labels, groups, fold, seed, test_folds=1):
-    """Split into ten folds: one or more test, the next one validates, the others train.
+def fifth_split(labels, groups, fold, seed):
+    """Split into five folds: one tests, the next one validates, the others train.
 
     Parameters
     ----------
@@ -69,11 +69,9 @@ def tenth_split(labels, groups, fold, seed, test_folds=1):
     groups : array of str, (n,)
         Recordings of one group stay together.
     fold : int
-        0 to 9: the (first) test fold; after 9 comes 0.
+        0 to 4: the test fold; after 4 comes 0.
     seed : int
         Another one gives other folds: a repeat.
-    test_folds : int
-        1 for 80/10/10 %, 2 for 70/10/20 %.
 
     Returns
     -------
@@ -82,25 +80,29 @@ def tenth_split(labels, groups, fold, seed, test_folds=1):
     Raises
     ------
     SettingsError
-        A fold that is not there, test folds that leave none to train on.
+        A fold that is not there.
     InputError
         As `iterative_folds`; a part without recordings.
     """
-    return _rotated(labels, groups, fold, seed, 10, test_folds)
+    return _rotated(labels, groups, fold, seed, 5)
 
 
-def fifth_split(labels, groups, fold, seed):
-    """Split into five folds: one tests, the next one validates, three train; the rest as `tenth_split`."""
-    return _rotated(labels, groups, fold, seed, 5, 1)
+def nine_tenths_split(labels, groups, fold, seed):
+    """Split into ten folds as the project did: one tests and stands for validation too, nine train (X-18).
+
+    The rest as `fifth_split`, with folds 0 to 9. Nothing may be selected by this validation.
+    """
+    parts = _rotated(labels, groups, fold, seed, 10)
+    train = np.sort(np.concatenate([parts.train, parts.validation]))
+    return validation_as_test(parts._replace(train=train))
 
 
-def _rotated(labels, groups, fold, seed, n_folds, test_folds):
-    if not (0 <= fold < n_folds and 1 <= test_folds <= n_folds - 2):
-        raise SettingsError("fold", f"0 to {n_folds - 1}, and 1 to {n_folds - 2} test folds",
-                            f"{fold} and {test_folds}", "Two folds are for training and validation.")  # fmt: skip
-    # folds counted from the first test fold on
+def _rotated(labels, groups, fold, seed, n_folds):
+    if not 0 <= fold < n_folds:
+        raise SettingsError("fold", f"0 to {n_folds - 1}", str(fold), "Name one of the folds.")
+    # folds counted from the test fold on
     place = (iterative_folds(labels, groups, n_folds, seed) - fold) % n_folds
-    sides = (place > test_folds, place == test_folds, place < test_folds)
+    sides = (place > 1, place == 1, place == 0)
     return _checked(Parts(*map(np.flatnonzero, sides)))
 
 

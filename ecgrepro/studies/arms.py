@@ -48,10 +48,13 @@ class Arm:
         As in `Source`.
     freeze_depth : int
         See `ecgrepro.training.trial.Trial`.
-    frozen_batch_normalisation : {"inference", "training"}
+    frozen_batch_normalisation : {"inference", "training", "all"}
         See `ecgrepro.training.trial.Trial`.
     fold : int, optional
         Test fold of all seeds; as the scale rotates them if None.
+    repeated_folds : bool
+        Of a `DiagnosisTraining` whose folds no publisher made: seed i tests fold i modulo the number of folds, and
+        after as many seeds the recordings are dealt out anew.
     fine_tuning : FineTuning, QualityTraining or DiagnosisTraining, optional
         That of the scale if None. Its share of labels does not count.
     labels : tuple of float
@@ -83,6 +86,7 @@ class Arm:
     freeze_depth: int = 0
     frozen_batch_normalisation: str = "inference"
     fold: int | None = None
+    repeated_folds: bool = False
     fine_tuning: FineTuning | QualityTraining | DiagnosisTraining | None = None
     labels: tuple = ()
     corpus: str = "cinc2017"
@@ -153,6 +157,8 @@ def _fine_tuning(study, scale, workspace, seed, name, parent, share):
     if arm.published:
         start = workspace.published_start(arm.published)
     recipe = replace(arm.fine_tuning or scale.fine_tuning, labels=share)
+    if arm.repeated_folds:
+        recipe = replace(recipe, fold_seed=recipe.fold_seed + seed // recipe.folds)
     return Trial(
         arm=name, fold=_fold(scale, arm, recipe, seed), recipe=recipe, initialisation=start,
         corpora=workspace.fingerprints(*learnt(scale, arm), arm.corpus), freeze_depth=arm.freeze_depth,
@@ -163,7 +169,7 @@ def _fine_tuning(study, scale, workspace, seed, name, parent, share):
 def _fold(scale, arm, recipe, seed):
     if arm.fold is not None:
         return arm.fold
-    return seed % recipe.folds if scale.rotate_folds else 0
+    return seed % recipe.folds if scale.rotate_folds or arm.repeated_folds else 0
 
 
 def learnt(scale, arm):

@@ -27,8 +27,9 @@ ARTEFACTS = (
     ("unscaled", "random", "microvolts as in the files, nothing scaled"),
     ("reshaped_unscaled", "random", "both: how the net trained on Georgia alone read its recordings"),
     ("permuted", None, "labels of other recordings, against chance"),
-    ("fourier_high", "fourier_low", "Fourier amplitudes: the highest frequencies in place of those of an ECG"),
-    ("fourier_high", "random", "Fourier amplitudes of the highest frequencies in place of the signal"),
+    ("fourier_high", "fourier_low", "Fourier amplitudes as the project cropped them (at 100 Hz: 37.5 to 50 Hz) in "
+     "place of the logarithm of those of 0.5 to 40 Hz"),
+    ("fourier_high", "random", "Fourier amplitudes of 37.5 to 50 Hz in place of the signal"),
     ("fourier_low", "random", "Fourier amplitudes of an ECG's frequencies, logarithm, in place of the signal"),
     ("selected", "random", "the best epoch by the validation fold in place of the last"),
     ("selected_on_test", "selected", "the test fold as validation fold: the best epoch by the test itself"),

@@ -10,8 +10,10 @@ compared stands in `PAIRS`, written down before anything was computed.
 Source of the questions: Experiment 4 of the CSC2541 project (announced, no result given) and its program, which fits
 one temperature on the records it is then judged on (X-27).
 
-The validation records have chosen each run's epoch too, so that a net may do a little better on them than on new ones:
-a calibrator can come out a little too sure of itself, and the test records show it.
+On CinC 2017 the validation records have chosen each run's epoch too (recipe ``select``), so that a net may do a little
+better on them than on new ones: a calibrator can come out a little overconfident, and the test records show it. Runs
+on signal quality and on PTB-XL keep the last epoch; the validation records of PTB-XL are its publisher's validation
+fold, those of signal quality another data set than the test.
 """
 
 from dataclasses import dataclass
@@ -108,6 +110,10 @@ DRAWN = (
 )  # fmt: skip
 
 
+#: Sets without a partner, whose calibrators are carried to another.
+OTHERS = (PredictionSet("PTB-XL, shared diagnoses", "ptbxl_transfer", "ptbxl_shared"),)
+
+
 def drawn_sets():
     """Return each `PredictionSet` of the pairs in `DRAWN`, once, in order."""
     drawn = [pair for pair in PAIRS if pair.name in DRAWN]
@@ -115,8 +121,8 @@ def drawn_sets():
 
 
 def prediction_sets(scale):
-    """Return each `PredictionSet` of `PAIRS` that is committed, once: dict of it to its results by seed."""
-    named = dict.fromkeys(one for pair in PAIRS for one in (pair.random, pair.pretrained))
+    """Return each `PredictionSet` of `PAIRS` and `OTHERS` that is committed, once: dict of it to its results."""
+    named = dict.fromkeys([*(one for pair in PAIRS for one in (pair.random, pair.pretrained)), *OTHERS])
     return {one: runs for one in named if (runs := one.runs(scale))}
 
 

@@ -1,8 +1,8 @@
 """Simulated logits of known truth: what calibrators can and cannot repair, and how many records they need.
 
 Nothing here is a net's. Each record has a true probability of every class, its label is drawn from them, and what is
-shown to the calibrators is bent on purpose. So the best log loss that is possible is known, and what a calibrator loses
-to it is known too. The demo of the `calibration` page; it decides nothing.
+shown to the calibrators is distorted on purpose. So the best log loss that is possible is known, and what a calibrator
+loses to it is known too. The demo of the `calibration` page; it decides nothing.
 """
 
 import numpy as np
@@ -15,11 +15,11 @@ from ecgrepro.evaluation.predictions import labels, prediction_table
 from ecgrepro.studies.calibration import apply, by_seed, fit, judged_classes
 from ecgrepro.studies.calibration_tables import seed_scores
 
-#: How the true log-probabilities are bent, by name: a scale of all, then a shift of each class.
-BENDS = {
-    "too sure": (2.5, (0.0, 0.0, 0.0, 0.0)),
-    "not sure enough": (0.5, (0.0, 0.0, 0.0, 0.0)),
-    "too sure, one class too likely": (2.5, (0.0, 2.0, 0.0, 0.0)),
+#: How the true log-probabilities are distorted, by name: a scale of all, then a shift of each class.
+DISTORTIONS = {
+    "overconfident": (2.5, (0.0, 0.0, 0.0, 0.0)),
+    "underconfident": (0.5, (0.0, 0.0, 0.0, 0.0)),
+    "overconfident, one class favoured": (2.5, (0.0, 2.0, 0.0, 0.0)),
 }
 #: Shares of the classes before a record is seen, about those of CinC 2017.
 PRIORS = (0.6, 0.1, 0.25, 0.05)
@@ -37,13 +37,13 @@ def truth(n_records, seed):
     return probabilities, np.minimum(places.sum(axis=1), len(PRIORS) - 1)
 
 
-def simulated(bend, n_validation, n_test, seed):
+def simulated(distortion, n_validation, n_test, seed):
     """Simulate predictions of one seed, and the true probabilities of its test records.
 
     Parameters
     ----------
-    bend : str
-        A key of `BENDS`. Of "too sure" the scale is the temperature that repairs it.
+    distortion : str
+        A key of `DISTORTIONS`. Of "overconfident" the scale is the temperature that repairs it.
     n_validation, n_test : int
     seed : int
 
@@ -52,7 +52,7 @@ def simulated(bend, n_validation, n_test, seed):
     tuple of DataFrame and float64 array, (n_test, n_classes)
         Predictions as `ecgrepro.evaluation.predictions` has them.
     """
-    scale, shift = BENDS[bend]
+    scale, shift = DISTORTIONS[distortion]
     parts, kept = [], None
     for part, n, drawn in (("validation", n_validation, 2 * seed), ("test", n_test, 2 * seed + 1)):
         kept, answers = truth(n, drawn)
@@ -63,18 +63,18 @@ def simulated(bend, n_validation, n_test, seed):
 
 
 def demo_scores(seeds=(0, 1, 2), n_validation=400, n_test=4000):
-    """Score every calibrator on every bend, and the truth itself: DataFrame, mean over seeds.
+    """Score every calibrator on every distortion, and the truth itself: DataFrame, mean over seeds.
 
-    Columns: ``bend``, ``calibrator``, those of `calibration_tables.seed_scores`, and ``excess``: log loss above that of
-    the true probabilities.
+    Columns: ``distortion``, ``calibrator``, those of `calibration_tables.seed_scores`, and ``excess``: log loss above
+    that of the true probabilities.
     """
     rows = []
-    for bend in BENDS:
+    for distortion in DISTORTIONS:
         for seed in seeds:
-            table, right = simulated(bend, n_validation, n_test, seed)
-            rows += [{"bend": bend} | row for row in _scored(table, right)]
+            table, right = simulated(distortion, n_validation, n_test, seed)
+            rows += [{"distortion": distortion} | row for row in _scored(table, right)]
     found = pd.DataFrame(rows)
-    return found.groupby(["bend", "calibrator"], sort=False).mean().reset_index()
+    return found.groupby(["distortion", "calibrator"], sort=False).mean().reset_index()
 
 
 def _scored(table, right):
@@ -88,7 +88,7 @@ def _scored(table, right):
 
 
 def sample_sizes(
-    bend="too sure, one class too likely", sizes=(50, 100, 200, 400, 800, 1600), seeds=(0, 1, 2)
+    distortion="overconfident, one class favoured", sizes=(50, 100, 200, 400, 800, 1600), seeds=(0, 1, 2)
 ):
     """Measure what each calibrator loses to the truth with so many validation records: DataFrame.
 
@@ -97,7 +97,7 @@ def sample_sizes(
     rows = []
     for size in sizes:
         for seed in seeds:
-            table, right = simulated(bend, size, 4000, seed)
+            table, right = simulated(distortion, size, 4000, seed)
             validation, tests = by_seed(table, "validation"), by_seed(table, "test")
             best = log_loss(right, labels(tests[seed])).value
             for name in CALIBRATED:

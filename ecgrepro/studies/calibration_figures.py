@@ -170,7 +170,7 @@ def draw_temperatures(found, *, synthetic=False):
     ticks = [t for t in (0.25, 0.5, 1, 1.5, 2, 3, 4, 6, 8) if _within(t, found.temperature)]
     ax.set_xticks(ticks, [f"{t:g}" for t in ticks])
     ax.minorticks_off()
-    ax.set(xlabel="temperature: above one, the net was too sure of itself")
+    ax.set(xlabel="temperature: above one, the net is overconfident")
     ax.grid(axis="x", color="#eeeeee")
     return made
 

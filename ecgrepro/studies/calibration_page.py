@@ -1,5 +1,6 @@
 """What the `calibration` page says in words, and its tables as a reader sees them."""
 
+import numpy as np
 import pandas as pd
 
 from ecgrepro.studies import figures
@@ -11,6 +12,14 @@ NOT_KNOWN = (
     "Not known: Georgia, whose recordings were not at hand, and nets of published width; the slides that announce "
     "calibration give no result that could be met."
 )
+NO_TESTS = (
+    "In all others the interval holds zero. Pairs share test recordings and several share one random start, so the "
+    "counts are no independent tests; no interval is corrected for their number."
+)
+#: Scores that the opening counts pairs by, in its order: calibration first.
+_COUNTED = ("classwise_debiased", "top_label_debiased", "log_loss")
+#: Shares of the labels in words; others are told in percent.
+_SHARES = {0.5: "half", 0.25: "a quarter", 0.1: "a tenth", 0.05: "a twentieth"}
 #: Columns by what a reader calls them.
 WORDS = SCORES | {
     "macro_auc": "macro AUC", "auc_change": "change of AUC", "answers_changed": "answers changed",
@@ -103,22 +112,47 @@ def opening(differences, temperatures):
     if differences.empty:
         text = "no pair of runs on real recordings is committed, so the question of this page is open."
         return figures.Html(f'<p class="opening"><b>So far:</b> {text} {NOT_KNOWN}</p>')
-    text = [_sentence(differences, name) for name in COMPARED]
+    text = [*(_sentence(differences, name) for name in COMPARED), NO_TESTS]
     n_above, n = int((temperatures.temperature > 1).sum()), len(temperatures)
-    text.append(f"{n_above} of {n} runs were too sure of themselves: their temperature lies above one.")
+    text.append(
+        f"On their validation records {n_above} of {n} runs are overconfident: the fitted temperature lies above one."
+    )
     if waiting := [pair.name for pair in PAIRS if pair.name not in set(differences.pair)]:
         text.append(f"No runs yet of: {'; '.join(waiting)}.")
     return figures.Html(f'<p class="opening"><b>Found:</b> {" ".join(text)} {NOT_KNOWN}</p>')
 
 
 def _sentence(differences, calibrator):
-    start = {"none": "as they are", "temperature": "each with a temperature of its own"}[calibrator]
-    n = differences[differences.calibrator == calibrator].pair.nunique()
-    told = []
-    for score in ("log_loss", "classwise_debiased", "top_label_debiased"):
-        below, above, open_ = counts(differences, score, calibrator)
-        told.append(f"{SCORES[score]} in <b>{below}</b> (raises it in {above}, undecided in {open_})")
-    return f"Of {n} pairs of nets, {start}, pre-training lowers {'; '.join(told)}."
+    """Count for pairs with fewer labels and with all; the sentence on nets as they are names the scores."""
+    clauses = []
+    for words, rows in _by_share(differences).items():
+        named = calibrator == "none" and not clauses
+        told = [_lowered(rows, score, calibrator, named) for score in _COUNTED]
+        verb = ", pre-training lowers" if named else " in"
+        clauses.append(f"with {words}{verb} {', '.join(told[:-1])} and {told[-1]}")
+    begin = "" if calibrator == "none" else "After temperature scaling of every net, in the same order: "
+    text = f"{begin}{'; '.join(clauses)}."
+    return text[0].upper() + text[1:]
+
+
+def _by_share(differences):
+    """Rows of the pairs with fewer labels, then of those with all, each by what a sentence calls its share: dict."""
+    labels = {pair.name: pair.pretrained.labels for pair in PAIRS}
+    share = np.array([labels[name] for name in differences.pair])
+    found = {}
+    if (share < 1).any():
+        largest = float(share[share < 1].max())
+        found[f"{_SHARES.get(largest, f'{largest:.0%}')} of the labels or fewer"] = differences[share < 1]
+    if (share == 1).any():
+        found["all labels"] = differences[share == 1]
+    return found
+
+
+def _lowered(rows, score, calibrator, named):
+    below, above, undecided = counts(rows, score, calibrator)
+    begin, noun = (f"the {SCORES[score]} in ", " pairs") if named else ("", "")
+    raised = f" (raises it in {above})" if above else ""
+    return f"{begin}<b>{below}</b> of {below + above + undecided}{noun}{raised}"
 
 
 def control(scores):

@@ -36,8 +36,8 @@ from ecgrepro.studies.evidence import RESAMPLING, clusters_of
 from ecgrepro.studies.evidence_areas import patients
 
 #: Scores of probabilities, with what pages call them; the first two are proper, the others say calibration alone.
-SCORES = {"brier": "Brier score", "log_loss": "log loss", "classwise_debiased": "error of classes",
-          "top_label_debiased": "error of top label"}  # fmt: skip
+SCORES = {"brier": "Brier score", "log_loss": "log loss", "classwise_debiased": "classwise calibration error",
+          "top_label_debiased": "top-label calibration error"}  # fmt: skip
 #: Half of what decides a claim: there are a hundred differences, and none of them is one.
 N_RESAMPLES = 1000
 #: Calibrators that are compared between random start and pre-training.
@@ -243,7 +243,7 @@ def _clipped(by):
 
 
 def temperature_table(scale="pilot"):
-    """List the temperature of each seed's validation records: DataFrame; above 1 the net is too sure of itself."""
+    """List the temperature of each seed's validation records: DataFrame; above 1 the net is overconfident."""
     rows = [
         {"net": one.net, "labels": one.labels, "seed": seed, "temperature": made.parameters["temperature"],
          "validation_records": made.n_records}

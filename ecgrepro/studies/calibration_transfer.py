@@ -1,9 +1,10 @@
 """Calibrators judged elsewhere than where they were fitted, and on the very records that they were fitted on.
 
-The first asks whether a calibrator may be carried over to another net or another amount of labels. The second is what
-the CSC2541 project did (X-27): a calibrator can only look good there. Fitted on the other half of the test recordings
-it is judged fairly and on the same kind of recordings; what lies between that and the validation records is not
-flattery but that these are of another kind.
+The first asks whether a calibrator may be carried over to another net, another amount of labels or another data set.
+The second is what the CSC2541 project did (X-27): a calibrator can only look good there. Fitted on the other half of
+the test recordings it is judged fairly and on the same kind of recordings; what lies between that and the validation
+records is not optimism but that these are of another kind. Where they are of another data set altogether, as those of
+the quality nets are, that is what carrying a calibrator over to another data set costs (`data_set_table`).
 """
 
 import numpy as np
@@ -16,7 +17,7 @@ from ecgrepro.evaluation.predictions import is_multi_label, labels, logits
 from ecgrepro.studies.calibration import (
     apply,
     by_seed,
-    calibrated,
+    class_names,
     drawn_sets,
     fit,
     prediction_sets,
@@ -38,30 +39,35 @@ TRANSFERS = (
     ("PTB-XL, random start, 100%", "PTB-XL, beats, 100%"),
     ("PTB-XL, beats, 100%", "PTB-XL, random start, 100%"),
     ("Georgia, random start, 100%", "Georgia, diagnoses of PTB-XL, 100%"),
+    ("PTB-XL, shared diagnoses, 100%", "Georgia, random start, 100%"),
 )
 CARRIED = ("temperature", "platt")
 JUDGED = ("brier", "log_loss", "classwise_debiased")
 #: What a calibrator was fitted on, in reading order.
 WAYS = ("nothing", "validation", "other half", "same records", "as the project")
 TRANSFER_COLUMNS = ["fitted on", "judged on", "calibrator", "score", "none", "own", "carried", "lost"]
+DATA_SET_COLUMNS = ["net", "fitted on", "judged on", "calibrator", "score", "none", "own data set", "carried", "lost",
+                    "seeds"]  # fmt: skip
 SAME_COLUMNS = ["net", "labels", "calibrator", "fitted on", *JUDGED, "replaced", "seeds"]
 
 
 def transfer_table(scale="pilot"):
     """Score each net with its own calibrator and with another net's: DataFrame, empty without runs.
 
-    ``none``, ``own`` and ``carried`` are means over seeds; ``lost`` is carried minus own, above zero where one's own
-    calibrator is the better. Seed by seed, both nets have the same validation and test records.
+    ``none``, ``own`` and ``carried`` are means over the seeds that both nets have; ``lost`` is carried minus own, above
+    zero where one's own calibrator is the better. Seed by seed, both nets have the same validation and test records,
+    unless they are of two data sets.
 
     Raises
     ------
     InputError
-        Where a calibrator has seen records that it is judged on.
+        Where two nets have other classes or no seed in common, or a calibrator has seen records that it is judged on.
     """
     sets = {one.name: runs for one, runs in prediction_sets(scale).items()}
     rows = []
     for source, target in TRANSFERS:
         if source in sets and target in sets:
+            _check_same_classes(source, target, sets)
             found = [stacked(sets[name]) for name in (source, target)]
             rows += [
                 {"fitted on": source, "judged on": target} | row for name in CARRIED for row in carried(*found, name)
@@ -69,25 +75,99 @@ def transfer_table(scale="pilot"):
     return pd.DataFrame(rows, columns=TRANSFER_COLUMNS)
 
 
+def _check_same_classes(source, target, sets):
+    """Refuse nets whose logits are of other classes, or in another order."""
+    names = [class_names(sets[name]) for name in (source, target)]
+    if names[0] != names[1]:
+        got, fix = f"{names[0][:3]} ... and {names[1][:3]} ...", "Carry over between nets of one task."
+        raise InputError(f"{source} to {target}", "the same classes in the same order", got, fix)
+
+
 def carried(source, target, calibrator):
-    """Score a table with no calibrator, its own and that of another table: list of dict, one per score of `JUDGED`."""
+    """Score a table with no calibrator, its own and that of another table: list of dict, one per score of `JUDGED`.
+
+    Seeds that only one of the tables has are left out.
+
+    Raises
+    ------
+    InputError
+        Without a seed in common, or where a calibrator has seen records that it is judged on.
+    """
+    source, target = _of_shared_seeds(source, target)
     seen, tests = by_seed(source, "validation"), by_seed(target, "test")
-    for seed in sorted(set(seen) & set(tests)):
-        both = set(seen[seed]["record_id"]) & set(tests[seed]["record_id"])
-        if both:
-            got, fix = f"{len(both)} of seed {seed}", "Carry over between nets of one split."
-            raise InputError("calibrator", "no record that it is judged on", got, fix)
+    _check_unseen(seen, tests)
     ways = {
-        "none": calibrated(target, "none"),
-        "own": calibrated(target, calibrator),
+        "none": apply(fit(seen, "none"), tests),
+        "own": apply(fit(by_seed(target, "validation"), calibrator), tests),
         "carried": apply(fit(seen, calibrator), tests),
     }
+    return _scored(tests, ways, calibrator, "own")
+
+
+def _of_shared_seeds(*found):
+    shared = set.intersection(*(set(table["seed"]) for table in found))
+    if not shared:
+        got = " and ".join(str(sorted(set(table["seed"]))) for table in found)
+        fix = "Carry over between nets that were trained with the same seeds."
+        raise InputError("calibrator", "a seed that both nets have", got, fix)
+    return [table[table["seed"].isin(shared)] for table in found]
+
+
+def _check_unseen(seen, tests):
+    """Refuse calibrators fitted on rows that they are judged on; both dict of seed to DataFrame."""
+    for seed, rows in tests.items():
+        if both := set(seen[seed]["record_id"]) & set(rows["record_id"]):
+            got, fix = f"{len(both)} of seed {seed}", "Carry over between nets of one split."
+            raise InputError("calibrator", "no record that it is judged on", got, fix)
+
+
+def _scored(tests, ways, calibrator, own):
+    """Mean over seeds of each score by way, and what "carried" loses against `own`: list of dict, one per score."""
     means = {name: scores_by_seed(tests, one)[list(JUDGED)].mean() for name, one in ways.items()}
     return [
         {"calibrator": calibrator, "score": score} | {name: float(one[score]) for name, one in means.items()}
-        | {"lost": float(means["carried"][score] - means["own"][score])}
+        | {"lost": float(means["carried"][score] - means[own][score])}
         for score in JUDGED
     ]  # fmt: skip
+
+
+def data_set_table(scale="pilot"):
+    """Score nets tested on another data set than validated on, calibrated on either: DataFrame, empty without runs.
+
+    Of each net, ``carried`` is its calibrator of the validation records, of the corpora ``fitted on``. ``own data set``
+    is that of one half of the test recordings, judged on the other half and the other way round; what is resampled
+    together is in one half (`of_other_half`). Both are judged on all test records. ``none``, these two, and ``lost``,
+    carried minus own data set, are means over ``seeds``: above zero, so much is lost by carrying over to another data
+    set. Where the test records are many more than those of the validation, some of it is their number.
+
+    Raises
+    ------
+    InputError
+        Where a calibrator has seen records that it is judged on.
+    """
+    rows = []
+    for one, runs in prediction_sets(scale).items():
+        # of several corpora the last is tested, and what is learnt from and validated on is of the others
+        *learnt, tested = [name for name, _ in runs[0]["trial"]["corpora"]]
+        if learnt:
+            named = {"net": one.net, "fitted on": ", ".join(learnt), "judged on": tested, "seeds": len(runs)}
+            rows += [named | row for row in between_data_sets(runs)]
+    return pd.DataFrame(rows, columns=DATA_SET_COLUMNS)
+
+
+def between_data_sets(runs):
+    """Score one net with calibrators of its validation records' data set and of that tested: list of dict.
+
+    A row for each of `CARRIED` and `JUDGED`, see `data_set_table`.
+    """
+    table, together = stacked(runs), clusters(runs)
+    validation, tests = by_seed(table, "validation"), by_seed(table, "test")
+    _check_unseen(validation, tests)
+    rows, none = [], apply(fit(validation, "none"), tests)
+    for name in CARRIED:
+        own, moved = of_other_half(tests, name, together), apply(fit(validation, name), tests)
+        rows += _scored(tests, {"none": none, "own data set": own, "carried": moved}, name, "own data set")
+    return rows
 
 
 def same_records_table(scale="pilot", calibrators=("temperature", "platt", "isotonic")):

@@ -2,9 +2,9 @@
 
 Functions take results as `ecgrepro.training.store.read_result` gives them and use what is there: a table is empty where
 nothing has run. Everything is of the test part. Two macros stand side by side: over the classes that count, which have
-at least `MINIMUM_POSITIVES` positives and negatives in every test set, and over all that have an AUC, as publications
-print it (`ecgrepro.evaluation.macro_auc`). Intervals are at 95 %, over seeds and recordings, the recordings of a
-patient together.
+at least `MINIMUM_POSITIVES` positives and negatives in every test set and some in training, and over all that have an
+AUC, as publications print it (`ecgrepro.evaluation.macro_auc`). Intervals are at 95 %, over seeds and recordings, the
+recordings of a patient together.
 """
 
 from collections import namedtuple
@@ -24,20 +24,23 @@ from ecgrepro.studies.designs import fine_tuning, stacked
 from ecgrepro.studies.evidence import RESAMPLING
 from ecgrepro.studies.evidence_areas import patients
 from ecgrepro.studies.figures import called
+from ecgrepro.training.diagnosis_parts import untrained
 
 #: How arms are called on the page; others by their names.
 CALLED = {
     "random": "random start", "beat": "from beats, all trained", "beat_probe": "from beats, last layer alone",
     "beat_gradual": "from beats, gradual unfreezing",
-    "beat_gradual_frozen_bn": "from beats, gradual, normalisation frozen",
+    "beat_gradual_frozen_bn": "from beats, gradual, frozen layers in inference",
+    "beat_frozen_bn": "from beats, batch normalisation frozen",
     "georgia_random": "Georgia, random start", "georgia_fine_tuned": "from PTB-XL, all trained",
     "georgia_probe": "from PTB-XL, last layer alone", "georgia_gradual": "from PTB-XL, gradual unfreezing",
-    "georgia_gradual_frozen_bn": "from PTB-XL, gradual, normalisation frozen",
+    "georgia_gradual_frozen_bn": "from PTB-XL, gradual, frozen layers in inference",
+    "georgia_frozen_bn": "from PTB-XL, batch normalisation frozen",
     "fine_tuned": "as coded, from PTB-XL", "fine_tuned_as_told": "as told, from PTB-XL",
     "independent_xresnet1d101": "as coded, Georgia alone",
     "reshaped": "leads and time mixed", "unscaled": "microvolts, not scaled",
     "reshaped_unscaled": "mixed and not scaled", "permuted": "labels of others",
-    "fourier_high": "Fourier, highest frequencies", "fourier_low": "Fourier, frequencies of an ECG",
+    "fourier_high": "Fourier, as the project cropped it", "fourier_low": "Fourier, frequencies of an ECG",
     "selected": "epoch by validation", "selected_on_test": "epoch by test",
     "centre_crop": "window in the middle", "mean_of_windows": "mean of windows",
     "rate_500hz": "500 Hz", "rate_100hz": "100 Hz, same files",
@@ -45,11 +48,13 @@ CALLED = {
 #: What is asked of starts: first minus second.
 STARTS = (
     ("beat", "random"), ("beat_probe", "random"), ("beat_gradual", "random"), ("beat_gradual_frozen_bn", "random"),
-    ("beat_gradual_frozen_bn", "beat_gradual"), ("georgia_fine_tuned", "georgia_random"),
+    ("beat_gradual_frozen_bn", "beat_gradual"), ("beat_frozen_bn", "beat"), ("georgia_fine_tuned", "georgia_random"),
     ("georgia_probe", "georgia_random"), ("georgia_gradual", "georgia_random"),
     ("georgia_gradual_frozen_bn", "georgia_random"), ("georgia_gradual_frozen_bn", "georgia_gradual"),
+    ("georgia_frozen_bn", "georgia_fine_tuned"),
     ("fine_tuned", "independent_xresnet1d101"),
 )  # fmt: skip
+PARTS = ("train", "validation", "test")
 #: Columns of the macro over all classes.
 _ALL = ["all classes", "all_low", "all_high"]
 SCORE_COLUMNS = ["arm", "macro AUC", "low", "high", "counted", *_ALL, "classes", "seeds", "records"]
@@ -94,7 +99,7 @@ def estimates(found, names=None, *, labels=1.0, minimum_positives=MINIMUM_POSITI
         if runs := fine_tuning(found, arm, labels):
             made[arm] = macro_auc_estimate(
                 stacked(runs), classes_of(runs), seed=RESAMPLING["seed"], clusters=patients(runs),
-                minimum_positives=minimum_positives, **settings,
+                minimum_positives=minimum_positives, untrained=untrained(runs), **settings,
             )  # fmt: skip
     return made
 
@@ -102,17 +107,20 @@ def estimates(found, names=None, *, labels=1.0, minimum_positives=MINIMUM_POSITI
 def parts_table(found, arm):
     """Recordings of each part of an arm's first run, and those with each class: DataFrame, empty without runs.
 
-    Of the recordings trained on no labels are committed, so that their classes stay blank.
+    Classes of the recordings trained on are those of the run record, and stay blank where it has no ``positives``:
+    the labels of these recordings are not committed.
     """
     runs = fine_tuning(found, arm, 1.0)
     if not runs:
         return pd.DataFrame()
-    table, counts, rows = runs[0]["predictions"], runs[0]["run"]["records"], []
-    for part in ("train", "validation", "test"):
-        positives = label_array(table[table.part == part]).sum(axis=0)
-        known = dict(zip(classes_of(runs), positives, strict=True)) if part in set(table.part) else {}
-        rows.append({"part": part, "recordings": counts[part]} | known)
-    return pd.DataFrame(rows).astype(dict.fromkeys(classes_of(runs), "Int64"))
+    table, run = runs[0]["predictions"], runs[0]["run"]
+    known = {part: label_array(rows).sum(axis=0) for part, rows in table.groupby("part")}
+    known |= run.get("positives", {})
+    rows = [[part, run["records"][part], *known.get(part, [None] * len(run["classes"]))] for part in PARTS]
+    classes = list(classes_of(runs))
+    return pd.DataFrame(rows, columns=["part", "recordings", *classes]).astype(
+        dict.fromkeys(classes, "Int64")
+    )
 
 
 def classes_of(runs):
@@ -197,9 +205,10 @@ def compare(found, first, second, *, labels=1.0, minimum_positives=MINIMUM_POSIT
     paired = bool(shared) and all(map(_same_test, *both))
     chosen = both if paired else runs
     measure = paired_macro_auc_difference if paired else unpaired_macro_auc_difference
+    every = [run for arm in chosen for run in arm]
     made = measure(
-        *map(stacked, chosen), classes_of([run for arm in chosen for run in arm]), seed=RESAMPLING["seed"],
-        clusters=patients(run for arm in chosen for run in arm), minimum_positives=minimum_positives, **settings,
+        *map(stacked, chosen), classes_of(every), seed=RESAMPLING["seed"], clusters=patients(every),
+        minimum_positives=minimum_positives, untrained=untrained(every), **settings,
     )  # fmt: skip
     return Comparison(first, second, made, paired)
 

@@ -1,6 +1,7 @@
 """What a study runs at each scale: a short literal that can be compared line by line."""
 
 import math
+from collections import Counter
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 
 from ecgrepro.errors import SettingsError
@@ -262,6 +263,9 @@ def _check_revision(scale):
 
 def _check_folds(scale):
     """Refuse seeds of which some share a test fold: they must be compared as one design, nested or crossed."""
+    for arm in scale.arms.values():
+        if arm.repeated_folds:
+            _check_repeats(seeds_of(scale, arm), arm.fine_tuning.folds)
     for arm in scale.arms.values() if scale.rotate_folds else ():
         folds, seeds = getattr(arm.fine_tuning or scale.fine_tuning, "folds", None), seeds_of(scale, arm)
         if folds is None:
@@ -277,3 +281,13 @@ def _check_folds(scale):
                 f"seeds {', '.join(map(str, seeds))} on {tested} of {folds} folds (seed i tests fold i modulo {folds})",
                 f"Take at most {folds} seeds in a row, set `folds` to as many as seeds, or `rotate_folds` to false.",
             )  # fmt: skip
+
+
+def _check_repeats(seeds, folds):
+    """Refuse repeats of which one lacks folds: recordings would not be tested equally often."""
+    repeats = Counter(seed // folds for seed in seeds)
+    if len(repeats) > 1 and set(repeats.values()) != {folds}:
+        raise SettingsError(
+            "parameter seeds", f"whole repeats of {folds} folds, or a part of one", f"{', '.join(map(str, seeds))}",
+            f"Take seeds 0 to {folds - 1}, or 0 to {2 * folds - 1}.",
+        )  # fmt: skip

@@ -9,14 +9,15 @@ from typing import NamedTuple
 import numpy as np
 
 from ecgrepro.errors import SettingsError
+from ecgrepro.evaluation.class_ranks import missing_side
 from ecgrepro.frames.diagnosis_input import labelled_recordings
 from ecgrepro.frames.diagnosis_splits import (
     Parts,
     fifth_split,
     nested_share,
+    nine_tenths_split,
     official_split,
     project_split,
-    tenth_split,
     validation_as_test,
 )
 from ecgrepro.frames.loader_artefacts import permuted_labels
@@ -39,7 +40,11 @@ SPLITS = {
     "project": Split(
         1, "PTB-XL's folds, as CSC2541 drew", lambda labels, index, *_: project_split(index.fold)
     ),
-    "tenths": Split(10, "ten stratified folds", lambda labels, index, *rest: tenth_split(labels, *rest)),
+    "nine tenths": Split(
+        10,
+        "ten stratified folds, nine to train",
+        lambda labels, index, *rest: nine_tenths_split(labels, *rest),
+    ),
     "fifths": Split(5, "five stratified folds", lambda labels, index, *rest: fifth_split(labels, *rest)),
 }
 
@@ -64,6 +69,11 @@ class Diagnosed(NamedTuple):
     classes: tuple
     groups: np.ndarray
     parts: Parts
+
+    @property
+    def positives(self):
+        """Recordings with each class, in the order of the classes: dict of part to list of int."""
+        return {part: self.labels[rows].sum(axis=0).tolist() for part, rows in self.parts._asdict().items()}
 
 
 def diagnosed(trial, corpus):
@@ -100,3 +110,26 @@ def _check_classes(trial, labels, parts):
             expected = f"a class with and without recordings among those of {name}"
             raise SettingsError(f"{trial}, split", expected, f"none of {labels.shape[1]} in {len(rows)} recordings",
                                 "Take more labels, another task or another split.")  # fmt: skip
+
+
+def untrained(results):
+    """Find the classes that all or none of the training recordings have: nothing could be learnt about them.
+
+    Parameters
+    ----------
+    results : sequence of dict
+        Of trials of one task, as `ecgrepro.training.store.read_result` gives them. Those whose run records have no
+        ``positives``, as the first ones, tell nothing and are passed over.
+
+    Returns
+    -------
+    dict of int to str
+        Index of each class that any of the trials lacks, to "no positives in training" or "no negatives in training".
+    """
+    known = [result["run"] for result in results if "positives" in result["run"]]
+    if not known:
+        return {}
+    positives = np.array([record["positives"]["train"] for record in known])
+    negatives = np.array([[record["records"]["train"]] for record in known]) - positives
+    missing = missing_side(positives.min(axis=0), negatives.min(axis=0))
+    return {index: f"{side} in training" for index, side in missing.items()}

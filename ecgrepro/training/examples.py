@@ -61,7 +61,8 @@ class Examples:
     scores : tuple of str
         Metrics of the validation records, besides the loss: names of `ecgrepro.evaluation.metrics`.
     notes : dict
-        Entries of the run record: what standardises the inputs, the label revision, the kinds of noise.
+        Entries of the run record: what standardises the inputs, the label revision, the kinds of noise; of diagnoses
+        the positives of each class by part.
     """
 
     known: Rows
@@ -179,8 +180,24 @@ def _of_diagnosis(trial, workspace, start=None):
                       recipe.aggregate, mean, deviation)  # fmt: skip
     rows = Rows(inputs, labels, corpus.index.record_id.to_numpy(), f"{trial.corpora} {how}", windows)
     notes = {"standardised_with": {"mean": mean, "deviation": deviation}, "classes": list(found.classes),
-             "drawn_together": _of_one_patient(rows.ids[test], found.groups[found.parts.test])}  # fmt: skip
+             "drawn_together": _of_one_patient(rows.ids[test], found.groups[found.parts.test]),
+             "positives": found.positives}  # fmt: skip
     return Examples(rows, rows, train, validation, test, found.classes, ("macro_auc",), notes)
+
+
+def unscored_classes(examples):
+    """Diagnoses that all or none of the validation records have, so that their macro AUC leaves them out.
+
+    Returns
+    -------
+    list of str
+        Empty where a record has exactly one class.
+    """
+    labels = examples.known.labels[examples.validation]
+    if labels.ndim == 1:
+        return []
+    same = labels.min(axis=0) == labels.max(axis=0)
+    return [name for name, left_out in zip(examples.classes, same, strict=True) if left_out]
 
 
 def _constants(trial, inputs, train, start):

@@ -19,7 +19,7 @@ from ecgrepro.models.resnet1d import HEAD
 from ecgrepro.training import checkpoint, device
 from ecgrepro.training.device_corpus import is_resident
 from ecgrepro.training.diagnosis_recipe import input_shape
-from ecgrepro.training.examples import examples_of
+from ecgrepro.training.examples import examples_of, unscored_classes
 from ecgrepro.training.freezing import cost
 from ecgrepro.training.run_record import metered, run_record
 from ecgrepro.training.seeds import derive, make_deterministic
@@ -49,6 +49,8 @@ def finetune(trial, store, workspace, report=lambda text: None, notes=None):
     trial.check()
     make_deterministic(trial.seed)
     examples = examples_of(trial, workspace, _start_record(trial, store))
+    if unscored := unscored_classes(examples):
+        report(f"validation with all or none of {', '.join(unscored)}: not in its macro AUC")
     model = start_model(trial, store, input_shape(trial.recipe), len(examples.classes))
     net = _Net(trial, model, examples, workspace, report)
     run = _resume(trial, store, net)

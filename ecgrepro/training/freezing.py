@@ -12,6 +12,8 @@ A frozen layer keeps its weights. What its batch normalisation does is where doc
   is fastai v1 with ``train_bn=True``, its default, which the CSC2541 project sets once more (fastai/fastai 008e702,
   `Learner.freeze_to`; xeon27/ecg-transfer-learning 4a17cbd, `models/fastai_model.py`): freezing spares
   ``BatchNorm1d`` modules, and nothing puts them into evaluation mode.
+* ``"all"``: every batch normalisation of the net, that of trained layers too, uses its moving statistics and keeps
+  gamma and beta: frozen batch normalisation.
 """
 
 import math
@@ -22,7 +24,7 @@ from ecgrepro.errors import SettingsError
 from ecgrepro.models.flops import flops, has_kernel, layer_flops
 from ecgrepro.models.resnet1d import dtype_policy
 
-BATCH_NORMALISATION = ("inference", "training")
+BATCH_NORMALISATION = ("inference", "training", "all")
 
 
 def learnable_layers(model):
@@ -67,8 +69,8 @@ def freeze(model, depth, *, batch_normalisation="inference"):
     depth : int
         Learnable layers to freeze, counted from the input; 0 freezes none. A negative depth counts from the end: -1
         leaves the last layer alone to be trained, the linear probe.
-    batch_normalisation : {"inference", "training"}
-        What the batch normalisation of frozen layers does, see above.
+    batch_normalisation : {"inference", "training", "all"}
+        What the batch normalisation of frozen layers, or of all, does, see above.
 
     Raises
     ------
@@ -80,8 +82,9 @@ def freeze(model, depth, *, batch_normalisation="inference"):
                             repr(batch_normalisation), "Take inference if in doubt.")  # fmt: skip
     depth = resolve(model, depth)
     for layer, position in positions(model).items():
-        spared = batch_normalisation == "training" and isinstance(layer, keras.layers.BatchNormalization)
-        layer.trainable = position >= depth or spared
+        normalises = isinstance(layer, keras.layers.BatchNormalization)
+        trained = position >= depth or (normalises and batch_normalisation == "training")
+        layer.trainable = trained and not (normalises and batch_normalisation == "all")
 
 
 def resolve(model, depth):

@@ -111,7 +111,7 @@ class Stage:
         Learnable layers frozen from the input on; a negative one counts from the end, as in `freezing.freeze`.
     learning_rate : float or tuple of (low or None, high)
         A number for all groups of layers; a geometric series from the first group to the last; or, without a low one,
-        `high` for the last group and a third of it for all others. With `one_cycle` the highest.
+        `high` for the last group and a tenth of it for all others. With `one_cycle` the highest.
     one_cycle : bool
         Whether learning rate and momentum run through one cycle, or stay.
     """

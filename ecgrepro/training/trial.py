@@ -61,7 +61,7 @@ class Trial:
     freeze_depth : int
         Learnable layers frozen from the input on; negative ones count from the end (-1: all but the head). See
         `ecgrepro.training.freezing`.
-    frozen_batch_normalisation : {"inference", "training"}
+    frozen_batch_normalisation : {"inference", "training", "all"}
         Mode of the batch normalisation that belongs to frozen layers.
     transform : Transform, optional
         Layer between the signal and the net's first own layer.
@@ -136,7 +136,7 @@ class Trial:
 def _demands(trial):
     """Rows of (name, value, what is expected, whether it holds) for every trial."""
     yield "version", trial.version, f"{RECIPE}, the present recipe", trial.version == RECIPE
-    modes = ("inference", "training")
+    modes = ("inference", "training", "all")
     mode = trial.frozen_batch_normalisation
     yield "frozen_batch_normalisation", mode, " or ".join(modes), mode in modes
     kind, start = trial.transform and trial.transform.kind, trial.initialisation
@@ -249,8 +249,8 @@ def _supervised_demands(trial, recipe):
     yield "groups", recipe.groups, "(0,) without stages", bool(recipe.stages) or recipe.groups == (0,)
     frozen = trial.freeze_depth != 0 or bool(recipe.stages)
     mode = trial.frozen_batch_normalisation
-    expected = "inference where nothing is frozen"
-    yield "frozen_batch_normalisation", mode, expected, frozen or mode == "inference"
+    expected = "inference or all where nothing is frozen"
+    yield "frozen_batch_normalisation", mode, expected, frozen or mode != "training"
     adapts = recipe.adapt_leads
     yield "adapt_leads", adapts, "False without a pre-training", bool(trial.parent) or not adapts
     images = trial.transform is None or "mean" in dict(trial.transform.settings)

@@ -1,11 +1,12 @@
 """Gradual unfreezing: stages that train more and more of a net, each with learning rates and an optimiser of its own.
 
-Source: fastai v1 (fastai/fastai 008e702 `basic_train.py`: `freeze_to`, `lr_range`, `fit`) as the CSC2541 project uses
+Source: fastai v1 (fastai/fastai a4c0e0e `basic_train.py`: `freeze_to`, `lr_range`, `fit`) as the CSC2541 project uses
 it (xeon27/ecg-transfer-learning 4a17cbd, `models/fastai_model.py`).
 
 The net is divided into groups of layers. A stage's learning rate is a number, the same for all groups; ``(low, high)``,
 a geometric series from the first group to the last (``slice(low, high)`` there); or ``(None, high)``: `high` for the
-last group and a third of it for all others (``slice(high)``). Groups that are frozen have one too: where their batch
+last group and a tenth of it for all others (``slice(high)``; a third in versions that are too old for the project's
+calls). Groups that are frozen have one too: where their batch
 normalisation trains, it trains at that.
 """
 
@@ -19,7 +20,7 @@ from ecgrepro.training.recipe import Stage
 #: First learnable layers of the groups of an xresnet1d: stem | body | head, the head being two dense layers.
 XRESNET1D_GROUPS = (0, 3, -2)
 #: As coded: `freeze` and `freeze_to(-1)` train the same group, so the schedule is 20 epochs of the head, 10 of body and
-#: head, 10 of all; and body and stem learn at a third of the rate that is spoken of.
+#: head, 10 of all; and body and stem learn at a tenth of the rate that is spoken of.
 CSC2541 = (
     Stage(10, -2, 1e-2),
     Stage(10, -2, (None, 1e-2)),
@@ -46,7 +47,7 @@ def group_rates(learning_rate, n_groups):
         return [learning_rate] * n_groups
     low, high = learning_rate
     if low is None:
-        return [high / 3] * (n_groups - 1) + [high]
+        return [high / 10] * (n_groups - 1) + [high]
     return [float(rate) for rate in np.geomspace(low, high, n_groups)] if n_groups > 1 else [high]
 
 
@@ -63,8 +64,8 @@ def begin(model, stage, loss, *, steps_per_epoch, groups=XRESNET1D_GROUPS, batch
     steps_per_epoch : int
     groups : tuple of int
         Position of the first learnable layer of each group, ascending, the first 0; negative ones count from the end.
-    batch_normalisation : {"inference", "training"}
-        Of frozen layers, see `freezing`; the project's trains.
+    batch_normalisation : {"inference", "training", "all"}
+        See `freezing`; the project's trains.
     weight_decay : float
 
     Raises

@@ -82,10 +82,17 @@ def test_scores_against_the_labels_are_turned_round_with_a_note():
     assert len(platt_map(-SEPARABLE[0], SEPARABLE[1]).notes) == 2
 
 
-def test_constant_scores_leave_the_smoothed_prevalence():
-    fitted = platt_map(np.full(8, 2.0), np.arange(8) < 2)
-    assert fitted.parameters["slope"] == 0
-    np.testing.assert_allclose(fitted(np.array([2.0, 9.0])), (2 * 3 / 4 + 6 / 8) / 8)
+@pytest.mark.parametrize("fit", [platt_map, beta_map])
+def test_constant_scores_leave_the_prevalence_and_are_not_smoothed(fit):
+    fitted = fit(np.full(8, 2.0), np.arange(8) < 2)
+    assert not any("smoothed" in note for note in fitted.notes)
+    np.testing.assert_allclose(fitted(np.array([2.0, 9.0])), 2 / 8)
+
+
+def test_scores_of_which_only_one_differs_are_still_smoothed():
+    fitted = platt_map(np.array([2.0, 2.0, 2.0, 2.5]), np.array([False, False, True, True]))
+    assert "smoothed" in fitted.notes[0]
+    assert 0 < fitted.parameters["slope"] < 100
 
 
 def beta_features(scores):

@@ -4,9 +4,11 @@ from sklearn.metrics import roc_auc_score
 
 from ecgrepro.errors import InputError, SettingsError
 from ecgrepro.evaluation.class_bootstrap import ClassBootstrap, SeededClassRanks, class_limits, macro
+from ecgrepro.evaluation.intervals import resampled_counts
 from ecgrepro.evaluation.predictions import combine_predictions, labels, logits
 from ecgrepro.evaluation.seeded_units import on_drawn_seeds
 from tests.evaluation.multi_label_arms import build_arm
+from tests.evaluation.test_seeded_units import repeat
 
 
 def by_seed(table):
@@ -95,3 +97,45 @@ def test_what_cannot_be_resampled_is_refused(build_intervals):
         SeededClassRanks([build_arm((1.0, 2.0))], {"0-0-0000": "x", "0-1-0000": "x"})
     with pytest.raises(SettingsError, match="level"):
         ClassBootstrap(SeededClassRanks([table]), 95, 100, seed=0)
+
+
+def test_repeated_seeds_are_ranked_on_their_own_records():
+    table = repeat(build_arm((1.0, 0.5, 2.0)))
+    ranked = SeededClassRanks([table])
+    assert (ranked.units.design, ranked.units.n_records) == ("repeated", 600)
+    np.testing.assert_allclose(ranked.areas()[0], by_seed(table), rtol=0, atol=1e-12)
+    chosen = np.ones(4, bool)
+    fields = ClassBootstrap(ranked, 0.95, 40, seed=0).fields("macro_auc", chosen)
+    assert fields["estimate"] == pytest.approx(np.mean(by_seed(table)))
+    assert (fields["design"], fields["n_seeds"]) == ("repeated", 6)
+
+
+def test_a_resample_of_repeated_seeds_weighs_each_record_once_for_all():
+    table = repeat(build_arm((1.0, 2.0), n_records=40, shares=(0.5, 0.2)))
+    ranked = SeededClassRanks([table])
+    (weights,) = resampled_counts(80, 20, np.random.default_rng(0))
+    names = np.unique(table["record_id"])
+    found = ranked.resampled(0, 20, np.random.default_rng(0))
+    for place, (_, rows) in enumerate(table.groupby("seed")):
+        drawn = weights[np.searchsorted(names, rows["record_id"])]
+        for number in range(20):
+            expected = roc_auc_score(labels(rows)[:, 0], logits(rows)[:, 0], sample_weight=drawn[:, number])
+            assert found[number, place, 0] == pytest.approx(expected)
+
+
+def test_identical_answers_in_a_second_partition_do_not_make_the_interval_narrower():
+    nested = build_arm((1.0,) * 5, shares=(0.5, 0.3))
+    as_if_new = repeat(nested).assign(record_id=lambda rows: rows["record_id"] + (rows["seed"] > 4).map(str))
+    deviations = np.array([
+        macro(ClassBootstrap(SeededClassRanks([arm]), 0.9, 2000, seed=0).records_only, np.ones(2, bool)).std()
+        for arm in (nested, repeat(nested), as_if_new)
+    ])  # fmt: skip
+    assert deviations[1] == pytest.approx(deviations[0], rel=0.07)
+    assert deviations[2] == pytest.approx(deviations[0] / np.sqrt(2), rel=0.07)
+
+
+def test_repeated_seeds_that_lose_a_class_are_left_out_of_a_resample():
+    table = repeat(build_arm((1.0, 1.0), n_records=30, shares=(0.5, 0.1)))
+    bootstrap = ClassBootstrap(SeededClassRanks([table]), 0.95, 300, seed=0)
+    assert bootstrap.lost()[1] > 10
+    assert np.isfinite(bootstrap.macros(np.ones(2, bool))).all()

@@ -36,6 +36,41 @@ def test_a_class_counts_with_twenty_on_either_side():
     ]  # fmt: skip
 
 
+def test_a_class_that_nothing_was_learnt_about_does_not_count_and_says_why():
+    told = {0: "no positives in training", 2: "no negatives in training", 3: "no positives in training"}
+    rule = class_rule("abcd", np.array([50, 50, 5, 0]), np.array([50, 50, 95, 100]), untrained=told)
+    assert rule.counted.tolist() == [False, True, False, False]
+    assert rule.computable.tolist() == [True, True, True, False]
+    assert rule.trained.tolist() == [False, True, False, False]
+    assert rule.reasons == ["no positives in training", "", "no negatives in training", "no positives"]
+
+
+def test_a_class_that_nothing_was_learnt_about_keeps_its_auc_and_its_part_in_the_macro_of_all():
+    table = build_arm((1.0, 0.5))
+    plain = macro_auc_estimate(table, CLASSES, **QUICK)
+    result = macro_auc_estimate(table, CLASSES, untrained={1: "no positives in training"}, **QUICK)
+    seeds = [(labels(rows)[:, [0, 2]], logits(rows)[:, [0, 2]]) for _, rows in table.groupby("seed")]
+    assert result.estimate == pytest.approx(np.mean([roc_auc_score(*seed) for seed in seeds]))
+    assert result.all_classes.estimate == plain.all_classes.estimate
+    told = ["counted", "reason"]
+    assert result.classes.loc[1, told].tolist() == [False, "no positives in training"]
+    pd.testing.assert_frame_equal(result.classes.drop(columns=told), plain.classes.drop(columns=told))
+    shown = class_table(table, CLASSES, untrained={1: "no positives in training"}, **QUICK)
+    pd.testing.assert_frame_equal(shown, result.classes)
+
+
+def test_where_nothing_was_learnt_about_the_classes_with_enough_there_is_no_macro():
+    told = dict.fromkeys(range(3), "no positives in training")
+    with pytest.raises(InputError, match="in every test set; got 6 at most of those learnt in training"):
+        macro_auc_estimate(build_arm((1.0,)), CLASSES, untrained=told, **QUICK)
+
+
+@pytest.mark.parametrize("index", [4, -1, "MI"])
+def test_an_untrained_class_that_is_not_there_is_refused(index):
+    with pytest.raises(InputError, match=r"untrained: expected indices from 0 to 3; got .*" + str(index)):
+        macro_auc_estimate(build_arm((1.0,)), CLASSES, untrained={index: "no positives"}, **QUICK)
+
+
 @pytest.mark.parametrize("crossed", [False, True])
 def test_the_estimate_is_the_mean_over_seeds_of_the_macro_over_the_classes_that_count(crossed):
     table = build_arm((1.0, 0.5, 2.0), crossed=crossed)

@@ -115,6 +115,21 @@ def test_arms_that_cannot_be_paired_are_refused(change, message):
 
 
 @pytest.mark.parametrize("compare", [paired_macro_auc_difference, unpaired_macro_auc_difference])
+def test_a_class_that_an_arm_learnt_nothing_about_is_shown_and_does_not_count(compare):
+    first, second = build_arm((2.0, 1.8), 1), build_arm((0.6, 0.8), 2)
+    plain = compare(first, second, CLASSES, **QUICK)
+    result = compare(first, second, CLASSES, untrained={0: "no negatives in training"}, **QUICK)
+    kept = result.classes.loc[[1, 2]]
+    assert result.estimate == pytest.approx(kept["difference"].mean())
+    assert result.estimate != pytest.approx(plain.estimate)
+    assert result.all_classes.estimate == plain.all_classes.estimate
+    assert result.classes["difference"].tolist() == plain.classes["difference"].tolist()
+    assert result.classes["reason"].tolist() == [
+        "no negatives in training", "", "", "positives: 6, fewer than 20"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("compare", [paired_macro_auc_difference, unpaired_macro_auc_difference])
 def test_one_class_per_record_is_refused(compare, build_intervals):
     one, several = build_intervals(), build_arm((1.0,))
     for tables in ((one, one), (several, one), (one, several)):

@@ -12,9 +12,9 @@ from ecgrepro.frames.diagnosis_splits import (
     fifth_split,
     iterative_folds,
     nested_share,
+    nine_tenths_split,
     official_split,
     project_split,
-    tenth_split,
     validation_as_test,
 )
 
@@ -103,30 +103,31 @@ def test_groups_stay_together_and_folds_even():
     assert np.ptp(np.bincount(folds)) <= 15
 
 
-@pytest.mark.parametrize(
-    ("split", "sizes"),
-    [
-        (tenth_split, (0.8, 0.1, 0.1)),
-        (lambda *given: tenth_split(*given, test_folds=2), (0.7, 0.1, 0.2)),
-        (fifth_split, (0.6, 0.2, 0.2)),
-    ],
-)
-def test_parts_share_nothing_and_every_recording_is_tested_as_often(split, sizes):
-    n_folds = 5 if split is fifth_split else 10
+def test_parts_share_nothing_and_every_recording_is_tested_once():
     tested, validated = np.zeros(1200, int), np.zeros(1200, int)
-    for fold in range(n_folds):
-        parts = split(LABELS, GROUPS, fold, 0)
+    for fold in range(5):
+        parts = fifth_split(LABELS, GROUPS, fold, 0)
         np.testing.assert_array_equal(np.sort(np.concatenate(parts)), np.arange(1200))
         assert all((np.diff(rows) > 0).all() for rows in parts)
-        np.testing.assert_allclose([len(rows) / 1200 for rows in parts], sizes, atol=0.01)
+        np.testing.assert_allclose([len(rows) / 1200 for rows in parts], (0.6, 0.2, 0.2), atol=0.01)
         tested[parts.test] += 1
         validated[parts.validation] += 1
-    assert set(tested) == {round(sizes[2] * n_folds)}
-    assert set(validated) == {1}
+    assert set(tested) == set(validated) == {1}
+
+
+def test_the_projects_nine_tenths_are_all_but_the_test_which_validates_too():
+    tested = np.zeros(1200, int)
+    for fold in range(10):
+        parts = nine_tenths_split(LABELS, GROUPS, fold, 0)
+        np.testing.assert_array_equal(np.sort(np.concatenate([parts.train, parts.test])), np.arange(1200))
+        np.testing.assert_array_equal(parts.validation, parts.test)
+        assert (np.diff(parts.train) > 0).all()
+        tested[parts.test] += 1
+    assert set(tested) == {1}
 
 
 def test_another_seed_is_another_repeat():
-    first, other = (set(tenth_split(LABELS, GROUPS, 0, seed).test) for seed in (0, 1))
+    first, other = (set(fifth_split(LABELS, GROUPS, 0, seed).test) for seed in (0, 1))
     assert len(first & other) < 0.4 * len(first)
 
 
@@ -175,6 +176,4 @@ def test_what_cannot_be_split_is_told():
         iterative_folds(LABELS, GROUPS, 1, 0)
     for fold in (-1, 10):
         with pytest.raises(SettingsError, match="0 to 9"):
-            tenth_split(LABELS, GROUPS, fold, 0)
-    with pytest.raises(SettingsError, match="test folds"):
-        tenth_split(LABELS, GROUPS, 0, 0, test_folds=9)
+            nine_tenths_split(LABELS, GROUPS, fold, 0)

@@ -66,6 +66,7 @@ def test_names_are_unique_and_those_drawn_and_carried_over_exist():
     assert len(set(names)) == len(names)
     assert set(calibration.DRAWN) <= set(names)
     sets = {one.name for pair in calibration.PAIRS for one in (pair.random, pair.pretrained)}
+    sets |= {one.name for one in calibration.OTHERS}
     assert {name for both in calibration_transfer.TRANSFERS for name in both} <= sets
     assert len(calibration.drawn_sets()) == len(set(calibration.drawn_sets()))
 

@@ -18,7 +18,7 @@ def _close_figures():
 
 @pytest.fixture(scope="module")
 def bins():
-    table, _ = calibration_demo.simulated("too sure", 300, 900, 0)
+    table, _ = calibration_demo.simulated("overconfident", 300, 900, 0)
     return draw.reliability_of(table, "simulated", calibration.CLASSES[4])
 
 
@@ -30,7 +30,7 @@ def test_bins_hold_every_test_record_once_in_each_panel(bins):
 
 
 def test_a_mark_is_the_share_that_comes_true():
-    table, _ = calibration_demo.simulated("too sure", 300, 900, 0)
+    table, _ = calibration_demo.simulated("overconfident", 300, 900, 0)
     bins = draw.reliability_of(table, "simulated", calibration.CLASSES[4], calibrators=("none",))
     test = table.query("part == 'test'").sort_values("record_id")
     probabilities = calibration.calibrated(table, "none")[0]

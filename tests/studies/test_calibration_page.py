@@ -11,13 +11,15 @@ from ecgrepro.studies.calibration_figures import TOP
 from ecgrepro.studies.calibration_tables import COMPARED, SCORES
 from tests.studies.test_calibration import MULTI_LABEL, PAIR, only
 
-SIGNS = {"one": (-0.2, -0.1), "two": (-0.1, 0.1), "three": (0.1, 0.2)}
+QUARTER, TENTH = (f"1-D ResNet, beats, {share} of labels" for share in ("25%", "10%"))
+SIGNS = {QUARTER: (-0.2, -0.1), TENTH: (-0.1, 0.1), MULTI_LABEL.name: (0.1, 0.2)}
 
 
 @pytest.fixture
 def differences():
     rows = [{"pair": pair, "calibrator": name, "score": score, "difference": (low + high) / 2, "low": low, "high": high}
-            for pair, (low, high) in SIGNS.items() for name in COMPARED for score in SCORES]  # fmt: skip
+            for pair, (low, high) in SIGNS.items() for name in COMPARED for score in SCORES
+            if (pair, score) != (MULTI_LABEL.name, "top_label_debiased")]  # fmt: skip
     return pd.DataFrame(rows)
 
 
@@ -30,16 +32,43 @@ def words(made):
 
 def test_intervals_below_above_and_about_zero_are_counted(differences):
     assert page.counts(differences, "brier", "none") == (1, 1, 1)
-    differences.loc[differences.pair == "three", ["low", "high"]] = (-0.2, -0.1)
+    differences.loc[differences.pair == MULTI_LABEL.name, ["low", "high"]] = (-0.2, -0.1)
     assert page.counts(differences, "brier", "none") == (2, 0, 1)
 
 
-def test_the_opening_tells_how_many_pairs_and_what_has_no_runs(differences):
+def test_the_opening_counts_pairs_with_fewer_labels_and_with_all_apart(differences):
     text = words(page.opening(differences, TEMPERATURES))
     assert text.startswith(
-        "Found: Of 3 pairs of nets, as they are, pre-training lowers log loss in 1 (raises it in 1"
+        "Found: With a quarter of the labels or fewer, pre-training lowers the classwise calibration error in "
+        "1 of 2 pairs, the top-label calibration error in 1 of 2 pairs and the log loss in 1 of 2 pairs; with all "
+        "labels in 0 of 1 (raises it in 1), 0 of 0 and 0 of 1 (raises it in 1). After temperature scaling of every "
+        "net, in the same order: with a quarter of the labels or fewer in 1 of 2,"
     )
-    assert "2 of 3 runs were too sure" in text
+    assert "no independent tests" in text
+
+
+def test_counts_after_temperature_scaling_are_those_of_its_own_rows(differences):
+    after = differences.calibrator == "temperature"
+    differences.loc[after & (differences.pair == TENTH), ["low", "high"]] = (-0.2, -0.1)
+    text = words(page.opening(differences, TEMPERATURES))
+    assert "fewer, pre-training lowers the classwise calibration error in 1 of 2" in text
+    assert "or fewer in 2 of 2, 2 of 2 and 2 of 2;" in text
+
+
+def test_the_largest_share_below_one_is_told_in_words(differences):
+    text = words(page.opening(differences[differences.pair != QUARTER], TEMPERATURES))
+    assert "With a tenth of the labels or fewer, pre-training" in text
+
+
+def test_without_a_pair_of_fewer_labels_the_sentence_begins_with_all(differences):
+    text = words(page.opening(differences[differences.pair == MULTI_LABEL.name], TEMPERATURES))
+    assert text.startswith("Found: With all labels, pre-training lowers the classwise calibration error")
+    assert "or fewer" not in text
+
+
+def test_the_opening_tells_how_many_runs_are_overconfident_and_what_has_no_runs(differences):
+    text = words(page.opening(differences, TEMPERATURES))
+    assert "On their validation records 2 of 3 runs are overconfident" in text
     assert f"No runs yet of: {PAIRS[0].name};" in text
 
 
@@ -60,7 +89,8 @@ def test_tables_are_in_words_with_four_decimals_and_no_negative_zero():
     )
     html = page.show(table, "caption", synthetic=True).to_html()
     assert all(
-        word in html for word in ("SYNTHETIC DATA", "Platt scaling", "error of classes", ">0.0000<", "10%")
+        word in html
+        for word in ("SYNTHETIC DATA", "Platt scaling", "classwise calibration error", ">0.0000<", "10%")
     )
     assert "-0.0000" not in html
 

@@ -143,3 +143,49 @@ def test_parts_hold_their_recordings_and_the_classes_of_those_whose_labels_are_c
     assert parts.loc["test", list(made.CLASSES)].tolist() == list(made.POSITIVES)
     assert parts.loc["train", list(made.CLASSES)].isna().all()
     assert tables.parts_table(found, "beat").empty
+
+
+def test_the_classes_of_training_recordings_are_those_of_the_run_record():
+    found = trained(made.results(made.trials("random", seeds=(0,))), (300, 0, 100, 700, 5))
+    found[0]["run"]["records"] |= {"validation": 30, "test": made.RECORDS}
+    parts = tables.parts_table(found, "random").set_index("part")
+    assert parts.loc["train", list(made.CLASSES)].tolist() == [300, 0, 100, 700, 5]
+    assert parts.loc["test", list(made.CLASSES)].tolist() == list(made.POSITIVES)
+    assert list(parts.index) == ["train", "validation", "test"]
+
+
+def trained(found, positives, records=700):
+    """Results whose run records say how many recordings of each class were trained on."""
+    told = {"records": {"train": records}, "positives": {"train": list(positives)}}
+    return [{**result, "run": result["run"] | told} for result in found]
+
+
+def test_a_class_without_positives_in_training_is_shown_and_does_not_count(found, estimated):
+    # of the first seed alone: it is enough that one run learnt nothing
+    told = trained(found[:1], (0, 50, 50, 700, 50)) + found[1:]
+    now = tables.estimates(told, ["random"], **FEW)
+    classes = tables.class_table(now).set_index("class")
+    assert classes["why not"].to_dict() == {
+        "CD": "no positives in training", "HYP": "positives: 12, fewer than 20", "MI": "",
+        "NORM": "no negatives in training", "STTC": "",
+    }  # fmt: skip
+    assert classes.AUC.tolist() == tables.class_table(estimated, ["random"]).AUC.tolist()
+    assert now["random"].estimate == pytest.approx(areas(told, "random")[:, [2, 4]].mean())
+    assert now["random"].all_classes.estimate == estimated["random"].all_classes.estimate
+
+
+@pytest.mark.parametrize("second", ["random", "permuted"])
+def test_arms_are_compared_over_classes_that_both_learnt_about(found, second):
+    lacking = [result for result in found if result["trial"]["arm"] == second]
+    others = [result for result in found if result["trial"]["arm"] == "beat"]
+    compared = tables.compare(others + trained(lacking, (0, 50, 50, 50, 50)), "beat", second, **FEW)
+    assert compared.paired == (second == "random")
+    assert compared.made.classes.set_index("class").counted.to_dict() == {
+        "CD": False, "HYP": False, "MI": True, "NORM": True, "STTC": True
+    }  # fmt: skip
+
+
+def test_of_training_recordings_that_a_run_record_does_not_count_nothing_is_left_out(found, estimated):
+    enough = tables.estimates(trained(found, (50, 50, 50, 50, 50)), ["beat"], **FEW)["beat"]
+    assert enough.estimate == estimated["beat"].estimate
+    assert estimated["beat"].classes.counted.sum() == len(COUNTED)

@@ -9,9 +9,9 @@ from ecgrepro.corpora.ingest import ingest
 from ecgrepro.corpora.synthetic_writers import write_demo_data
 from ecgrepro.errors import SettingsError
 from ecgrepro.frames.diagnosis_input import DiagnosisInput, labelled_recordings
-from ecgrepro.training.diagnosis_parts import diagnosed
+from ecgrepro.training.diagnosis_parts import diagnosed, untrained
 from ecgrepro.training.diagnosis_recipe import DiagnosisTraining
-from ecgrepro.training.examples import examples_of
+from ecgrepro.training.examples import examples_of, unscored_classes
 from ecgrepro.training.feasibility import check_with
 from ecgrepro.training.finetune import finetune
 from ecgrepro.training.recipe import Stage
@@ -64,6 +64,10 @@ def test_every_recording_of_a_part_is_answered_once_class_by_class(workspace, tr
         assert table[columns].to_numpy().tolist() == told.labels[rows].tolist()
     assert found["run"]["classes"] == list(told.classes)
     assert found["run"]["records"] == {name: len(rows) for name, rows in told.parts._asdict().items()}
+    assert found["run"]["positives"] == {
+        name: [int(n) for n in told.labels[rows].sum(axis=0)] for name, rows in told.parts._asdict().items()
+    }
+    assert sum(found["run"]["positives"]["train"]) > 0
     assert {"val_loss", "val_macro_auc"} <= set(found["history"])
 
 
@@ -120,7 +124,8 @@ def test_an_interrupted_training_goes_on_and_gives_the_same(workspace, trial, fo
     store = tiny.open_store(tmp_path)
 
     def stop(line):
-        raise KeyboardInterrupt
+        if line.startswith("epoch"):
+            raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         finetune(trial, store, workspace, stop)
@@ -128,6 +133,62 @@ def test_an_interrupted_training_goes_on_and_gives_the_same(workspace, trial, fo
     ours = store.results_of(trial.key)
     assert ours["run"]["resumed"] == 1
     assert ours["predictions"].equals(found["predictions"])
+
+
+def test_a_class_that_validation_leaves_out_is_named_in_one_line(workspace, trial):
+    made = examples_of(trial, workspace)
+    labels = made.known.labels.copy()
+    labels[:, 1] = 0
+    labels[made.validation, 2] = 1
+    labels[made.train, 3] = 0
+    labels[made.validation, 0], labels[made.validation[0], 0] = 0, 1
+    labels[made.validation, 3], labels[made.validation[0], 3] = 1, 0
+    told = unscored_classes(replace(made, known=replace(made.known, labels=labels)))
+    assert set(told) & set(made.classes[:4]) == set(made.classes[1:3])
+
+
+def test_what_validation_leaves_out_is_reported_before_the_first_epoch(
+    workspace, trial, tmp_path, monkeypatch
+):
+    def without(trial, workspace, start):
+        made = examples_of(trial, workspace, start)
+        labels = made.known.labels.copy()
+        labels[np.ix_(made.validation, [1, 2])] = 0
+        labels[np.ix_(made.validation[:2], [0, 3, 4])] = [[0], [1]]
+        return replace(made, known=replace(made.known, labels=labels))
+
+    lines = []
+
+    def stop(line):
+        lines.append(line)
+        if line.startswith("epoch"):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("ecgrepro.training.finetune.examples_of", without)
+    with pytest.raises(KeyboardInterrupt):
+        finetune(trial, tiny.open_store(tmp_path), workspace, stop)
+    names = ", ".join(examples_of(trial, workspace).classes[1:3])
+    assert lines[0] == f"validation with all or none of {names}: not in its macro AUC"
+    assert lines[1].startswith("epoch 1")
+
+
+def result_of(positives=None, records=10):
+    """A finished trial, as far as it tells what was learnt from."""
+    told = {} if positives is None else {"positives": {"train": positives}}
+    return {"run": {"records": {"train": records}} | told}
+
+
+def test_classes_that_nothing_could_be_learnt_about_are_those_that_any_run_lacks():
+    assert untrained([result_of([0, 3, 10, 5]), result_of([4, 3, 9, 0])]) == {
+        0: "no positives in training", 2: "no negatives in training", 3: "no positives in training",
+    }  # fmt: skip
+    assert untrained([result_of([1, 3]), result_of([1, 3], records=4)]) == {}
+    assert untrained([result_of([1, 3]), result_of([1, 3], records=3)]) == {1: "no negatives in training"}
+
+
+def test_of_runs_that_do_not_say_nothing_is_known():
+    assert untrained([]) == untrained([result_of()]) == {}
+    assert untrained([result_of(), result_of([0, 1])]) == {0: "no positives in training"}
 
 
 @pytest.mark.parametrize(

@@ -140,6 +140,13 @@ def test_frozen_normalisation_may_stay_in_training_mode():
         assert not any((a == b).all() for a, b in zip(before[layer.name], values(layer), strict=True))
 
 
+def test_all_normalisation_may_be_frozen_while_every_kernel_trains():
+    net = resnet()
+    freezing.freeze(net, 0, batch_normalisation="all")
+    unchanged = train_once(net)
+    assert {name for name, kept in unchanged.items() if kept} == {layer.name for layer in normalisations(net)}
+
+
 def test_the_cost_of_a_step_counts_what_is_trained():
     net = small_alexnet()
     freezing.freeze(net, 6)

@@ -7,9 +7,11 @@ import pytest
 
 from ecgrepro.errors import SettingsError
 from ecgrepro.frames.af import AfInput
+from ecgrepro.frames.diagnosis_input import DiagnosisInput
 from ecgrepro.frames.graded_segments import GradedInput
 from ecgrepro.frames.interval_input import IntervalInput
 from ecgrepro.frames.quality_mixture import MixtureInput
+from ecgrepro.training.diagnosis_recipe import DiagnosisTraining
 from ecgrepro.training.recipe import (
     LATER,
     Adam,
@@ -86,8 +88,13 @@ def read_trial(described):
 
 
 def _supervised(recipe, parts):
-    """The `FineTuning` or `QualityTraining` of a description, told apart by their inputs."""
+    """The `FineTuning`, `QualityTraining` or `DiagnosisTraining` of a description, told apart by their inputs."""
     how = {name: _tuple(value) for name, value in recipe["input"].items()}
+    if "task" in how:
+        checkpoints = tuple(recipe["checkpoints"])
+        return rebuilt(
+            DiagnosisTraining, recipe, input=DiagnosisInput(**how), checkpoints=checkpoints, **parts
+        )
     if "interval" not in how:
         return rebuilt(FineTuning, recipe, input=rebuilt(AfInput, how), **parts)
     interval = IntervalInput(**{name: _tuple(value) for name, value in how.pop("interval").items()})
@@ -260,7 +267,12 @@ def test_stages_pass_the_check():
         (TUNED, {}, STAGED | {"patience": 6}, "stages: .*patience of all epochs"),
         (TUNED, {}, STAGED | {"optimiser": Adam(0.5)}, "stages: .*the default optimiser"),
         (TUNED, {}, {"groups": (0, 3)}, "groups: expected .* without stages"),
-        (TUNED, {"frozen_batch_normalisation": "training"}, {}, "expected inference where nothing is frozen"),
+        (
+            TUNED,
+            {"frozen_batch_normalisation": "training"},
+            {},
+            "expected inference or all where nothing is frozen",
+        ),
         (TUNED, {"initialisation": "random"}, {"adapt_leads": True}, "adapt_leads: expected False without"),
         (
             TUNED,
@@ -268,7 +280,12 @@ def test_stages_pass_the_check():
             {},
             "transform: expected a `mean` where AlexNet starts from ImageNet",
         ),
-        (TUNED, {"frozen_batch_normalisation": "eval"}, {}, "expected inference or training; got 'eval'"),
+        (
+            TUNED,
+            {"frozen_batch_normalisation": "eval"},
+            {},
+            "expected inference or training or all; got 'eval'",
+        ),
         (
             TUNED,
             {"transform": Transform("sftf")},

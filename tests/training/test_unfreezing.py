@@ -44,7 +44,7 @@ def layer_groups(model):
 
 @pytest.mark.parametrize(
     ("rate", "expected"),
-    [(1e-2, [1e-2] * 3), ((None, 3e-3), [1e-3, 1e-3, 3e-3]), ((1e-6, 1e-4), [1e-6, 1e-5, 1e-4])],
+    [(1e-2, [1e-2] * 3), ((None, 3e-3), [3e-4, 3e-4, 3e-3]), ((1e-6, 1e-4), [1e-6, 1e-5, 1e-4])],
 )
 def test_a_learning_rate_spreads_over_groups(rate, expected):
     np.testing.assert_allclose(group_rates(rate, 3), expected)
@@ -91,7 +91,7 @@ def test_stages_free_head_body_and_stem(xresnet, stages, first):
 
 def test_rates_of_the_stages_are_those_of_the_code(xresnet):
     names = ("stem1_bn", "stage1_block1_first_bn", HEAD)
-    expected = [[1e-2] * 3, [1e-2 / 3, 1e-2 / 3, 1e-2], [1e-3 / 3, 1e-3 / 3, 1e-3], [1e-6, 1e-5, 1e-4]]
+    expected = [[1e-2] * 3, [1e-3, 1e-3, 1e-2], [1e-4, 1e-4, 1e-3], [1e-6, 1e-5, 1e-4]]
     for stage, rates in zip(CSC2541, expected, strict=True):
         freezing.freeze(xresnet, stage.freeze_depth, batch_normalisation="training")
         made = optimiser(xresnet, stage, 7)
