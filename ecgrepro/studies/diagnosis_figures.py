@@ -92,7 +92,8 @@ def draw_differences(table, *, synthetic=False, words="comparison"):
 def _told(row, words):
     if words == "comparison":
         return f"{name_of(row['first'])}\nminus {name_of(row['second'])}"
-    return f"{name_of(row['arm'])}\nminus {name_of(row['against'])}"
+    alone = " (one class)" if row["counted"] == 1 else ""
+    return f"{name_of(row['arm'])}{alone}\nminus {name_of(row['against'])}"
 
 
 def draw_classes(classes, *, synthetic=False):

@@ -54,8 +54,11 @@ def told(row):
 
 
 def _beyond(artefacts):
-    """Count comparisons beyond the margin, within it and in between, and name the former; controls are left out."""
-    artefacts = artefacts[artefacts.against != CHANCE_NAME]
+    """Count comparisons beyond the margin, within it and in between, and name the former.
+
+    Left out are controls, and what rests on a single class, which is no macro.
+    """
+    artefacts = artefacts[(artefacts.against != CHANCE_NAME) & (artefacts.counted > 1)]
     beyond = artefacts[(artefacts.low > MARGIN) | (artefacts.high < -MARGIN)]
     within = ((artefacts.low > -MARGIN) & (artefacts.high < MARGIN)).sum()
     named = "; ".join(

@@ -66,6 +66,14 @@ def test_differences_of_starts_are_named_in_words(found):
     assert axes.get_yticklabels()[0].get_text() == "from beats, all trained\nminus random start"
 
 
+def test_a_macro_of_a_single_class_is_named_so(found):
+    table = artefact_tables.artefact_table(found, **FEW)
+    (axes,) = draw.draw_differences(table.assign(counted=1), words="artefact").axes
+    assert all("(one class)" in text.get_text() for text in axes.get_yticklabels())
+    (axes,) = draw.draw_differences(table, words="artefact").axes
+    assert not any("(one class)" in text.get_text() for text in axes.get_yticklabels())
+
+
 def test_classes_stand_in_the_order_of_their_positives(estimated):
     classes = tables.class_table(estimated, ["random", "beat"])
     (axes,) = draw.draw_classes(classes).axes

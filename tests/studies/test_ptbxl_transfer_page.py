@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from ecgrepro import paths
-from ecgrepro.studies import book_numbers, designs
+from ecgrepro.studies import artefact_tables, book_numbers, designs
 from ecgrepro.studies import diagnosis_tables as tables
 from ecgrepro.studies import ptbxl_transfer_page as page
 from ecgrepro.studies.book_notebooks import read_pair
@@ -49,6 +49,12 @@ def test_the_opening_holds_the_differences_of_the_tables(finish, found):
     assert text.startswith('<p class="opening"><b>Printed:</b> a gain of +0.073 macro AUC')
     assert "labels with fewer than 20 positives in a fold bring 65% of it" in text
     assert "<b>Found:</b> starting from beats" in text
+
+
+def test_what_rests_on_a_single_class_is_not_counted_among_macros(found):
+    artefacts = artefact_tables.artefact_table(found, n_resamples=50)
+    assert page._beyond(artefacts).startswith("of 1 comparisons")
+    assert page._beyond(artefacts.assign(counted=1)).startswith("of 0 comparisons")
 
 
 @pytest.mark.parametrize(
