@@ -242,6 +242,30 @@ def difference_table(found, pairs=STARTS, **settings):
     return pd.DataFrame(rows, columns=DIFFERENCE_COLUMNS)
 
 
+def class_difference_table(found, first, second, **settings):
+    """AUC of every class in two arms, and the difference with its interval: DataFrame, empty where one has no run.
+
+    Columns: ``class``, ``positives`` of the smallest test set, ``first``, ``second``, ``difference``, ``low``,
+    ``high``, ``counted``. Intervals are of each class by itself.
+
+    Parameters
+    ----------
+    found, first, second, settings
+        See `compare`.
+    """
+    columns = ["class", "positives", "first", "second", "difference", "low", "high", "counted"]
+    compared = compare(found, first, second, **settings)
+    return compared.made.classes[columns] if compared else pd.DataFrame(columns=columns)
+
+
+def brief_class_differences(table, first, second):
+    """A `class_difference_table` as a reader wants it: DataFrame, arms in words."""
+    return pd.DataFrame({
+        "class": table["class"], "positives": table.positives, name_of(first): table["first"],
+        name_of(second): table["second"], "difference": with_interval(table.difference, table.low, table.high, "+"),
+    })  # fmt: skip
+
+
 def levels(comparison):
     """Mean over seeds of the macro AUC of the first and the second arm, over the classes that count in both."""
     made = comparison.made

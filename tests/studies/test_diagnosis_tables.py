@@ -189,3 +189,14 @@ def test_of_training_recordings_that_a_run_record_does_not_count_nothing_is_left
     enough = tables.estimates(trained(found, (50, 50, 50, 50, 50)), ["beat"], **FEW)["beat"]
     assert enough.estimate == estimated["beat"].estimate
     assert estimated["beat"].classes.counted.sum() == len(COUNTED)
+
+
+def test_differences_class_by_class_are_paired_and_in_the_order_of_the_classes():
+    found = made.results(made.trials("random", "beat", seeds=(0, 1, 2)))
+    table = tables.class_difference_table(found, "beat", "random", n_resamples=50)
+    assert table["class"].tolist() == list(made.CLASSES)
+    np.testing.assert_allclose(table.difference, table["first"] - table["second"])
+    assert ((table.low < table.difference) & (table.difference < table.high)).all()
+    brief = tables.brief_class_differences(table, "beat", "random")
+    assert brief.columns.tolist()[2:4] == ["from beats, all trained", "random start"]
+    assert tables.class_difference_table([], "beat", "random").empty
