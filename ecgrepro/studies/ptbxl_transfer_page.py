@@ -66,8 +66,8 @@ def _beyond(artefacts):
     )
     ends = f" {named}." if named else ""
     return (
-        f"of {len(artefacts)} comparisons {len(beyond)} move macro AUC by more than the margin, {within} stay within "
-        f"it, {len(artefacts) - len(beyond) - within} are undecided.{ends}"
+        f"of {len(artefacts)} comparisons {len(beyond)} move macro AUC by more than the margin, {within} by less; "
+        f"undecided: {len(artefacts) - len(beyond) - within}.{ends}"
     )
 
 

@@ -58,12 +58,12 @@ def test_differences_that_are_not_paired_are_hollow(found):
     assert hollow == [False, True, False, True]
     assert marks(axes)[0][:, 0] == pytest.approx(table.difference[table.paired].to_numpy(float))
     assert marks(axes)[1][:, 0] == pytest.approx(table.difference[~table.paired.astype(bool)].to_numpy(float))
-    assert axes.get_yticklabels()[1].get_text() == "labels of others\nminus chance"
+    assert axes.get_yticklabels()[1].get_text() == "permuted labels\nminus chance"
 
 
 def test_differences_of_starts_are_named_in_words(found):
     (axes,) = draw.draw_differences(tables.difference_table(found, **FEW)).axes
-    assert axes.get_yticklabels()[0].get_text() == "from beats, all trained\nminus random start"
+    assert axes.get_yticklabels()[0].get_text() == "pre-trained on beats\nminus random start"
 
 
 def test_a_macro_of_a_single_class_is_named_so(found):

@@ -127,7 +127,7 @@ def test_words_of_a_table_are_its_numbers(estimated):
     row = scores.iloc[0]
     assert brief["macro AUC"][0] == f"{row['macro AUC']:.3f} ({row.low:.3f} to {row.high:.3f})"
     assert brief["classes counted"][0] == "4 of 5"
-    assert brief.training.to_list()[:2] == ["random start", "from beats, all trained"]
+    assert brief.training.to_list()[:2] == ["random start", "pre-trained on beats"]
 
 
 def test_signs_are_printed_with_minus_and_zero_has_none_below():
@@ -198,5 +198,5 @@ def test_differences_class_by_class_are_paired_and_in_the_order_of_the_classes()
     np.testing.assert_allclose(table.difference, table["first"] - table["second"])
     assert ((table.low < table.difference) & (table.difference < table.high)).all()
     brief = tables.brief_class_differences(table, "beat", "random")
-    assert brief.columns.tolist()[2:4] == ["from beats, all trained", "random start"]
+    assert brief.columns.tolist()[2:4] == ["pre-trained on beats", "random start"]
     assert tables.class_difference_table([], "beat", "random").empty
