@@ -49,7 +49,7 @@ def test_the_table_has_hours_and_the_assumptions(ecgrepro):
     _, out, _ = ecgrepro("bench", "--studies", "ptbxl_transfer", "--studies", "data")
     (line,) = (line for line in out.splitlines() if line.startswith("ptbxl_transfer  paper"))
     # at 10 and at 20 frames/s
-    assert line.split() == ["ptbxl_transfer", "paper", "310", "145,576,752", "4,044", "h", "2,022", "h"]
+    assert line.split() == ["ptbxl_transfer", "paper", "355", "166,667,776", "4,630", "h", "2,315", "h"]
     assert "data            demo, pilot, colab, paper: trains nothing" in out
     assert "ptbxl_transfer, paper: pre-training on diagnoses, 25% of labels, 5 trials, xresnet1d101" in out
     assert "50 epochs, as published" in out

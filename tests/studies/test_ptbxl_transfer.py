@@ -56,10 +56,11 @@ def test_the_pilots_spectra_are_shown_whole():
         assert len(window_starts(recipe.input.length, recipe.window, recipe.stride)) == 1
 
 
-def test_the_inception_net_sees_whole_recordings_and_is_no_protocol_of_the_ledger():
-    arm = PAPER["independent_inception"]
-    assert (arm.fine_tuning.window, arm.budget) == (5000, "")
-    assert PAPER["independent_resnet1d101"].budget == "csc2541"
+def test_the_inception_net_sees_whole_recordings_five_times_at_one_rate():
+    (trial, *_) = trials("independent_inception")
+    recipe = trial.recipe
+    assert (recipe.window, recipe.batch_size, recipe.epochs) == (5000, 10, 5)
+    assert (recipe.stages, recipe.optimiser.learning_rate) == ((), 1e-4)
 
 
 def test_frozen_batch_normalisation_trains_all_layers_otherwise():
