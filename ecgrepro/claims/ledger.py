@@ -70,6 +70,11 @@ def load(path=None):
     return _unique(tuple(claims), content.get("excluded") or ())
 
 
+def by_id():
+    """The committed ledger's claims by id: dict of str to Claim; see `load`."""
+    return {claim.id: claim for claim in load()}
+
+
 def excluded(path=None):
     """Return the ids of these studies' collected claims that are left out, each with its reason."""
     return {entry["id"]: entry["reason"] for entry in read(path).get("excluded") or ()}

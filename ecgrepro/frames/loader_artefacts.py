@@ -139,7 +139,7 @@ def check_spectrum(part, crop):
 
 
 def permuted_labels(labels, seed):
-    """Give recordings the permuted labels, as the project's 100 Hz copies of Georgia probably had them (X-13).
+    """Give recordings the labels of others, as the project's 100 Hz copies of Georgia probably had them (X-13).
 
     What the code did (`ecg_g12ec_benchmarking/code/utils/convert_G12EC.py`): copies at 100 Hz are named E00001, E00002
     ... in the order in which the folder is listed; `utils.load_raw_data_g12ec` opens them by the original names. Where

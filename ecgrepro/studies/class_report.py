@@ -201,7 +201,7 @@ def _gain(arm, metric, table, reference, n_resamples):
 
 def _compared(scores, metrics, table, shown):
     """Mean and deviation of each arm's scores beside what the report printed; `shown` turns a number into that."""
-    claims, rows = {claim.id: claim for claim in ledger.load()}, []
+    claims, rows = ledger.by_id(), []
     for arm, part in scores.groupby("arm", sort=False):
         for metric in metrics:
             mean, std = float(part[metric].mean()), float(part[metric].std())

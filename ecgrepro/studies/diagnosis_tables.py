@@ -113,11 +113,10 @@ def parts_table(found, arm):
     runs = fine_tuning(found, arm, 1.0)
     if not runs:
         return pd.DataFrame()
-    table, run = runs[0]["predictions"], runs[0]["run"]
+    table, run, classes = runs[0]["predictions"], runs[0]["run"], list(classes_of(runs))
     known = {part: label_array(rows).sum(axis=0) for part, rows in table.groupby("part")}
     known |= run.get("positives", {})
-    rows = [[part, run["records"][part], *known.get(part, [None] * len(run["classes"]))] for part in PARTS]
-    classes = list(classes_of(runs))
+    rows = [[part, run["records"][part], *known.get(part, [None] * len(classes))] for part in PARTS]
     return pd.DataFrame(rows, columns=["part", "recordings", *classes]).astype(
         dict.fromkeys(classes, "Int64")
     )

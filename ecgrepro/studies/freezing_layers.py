@@ -25,7 +25,7 @@ def layer_table():
     Columns: ``layer``, ``published`` (Huerta et al., Table 1), ``counted`` in the net built here with as many outputs,
     ``two outputs`` as it is trained, ``torchvision``'s net of the same name.
     """
-    published = next(claim for claim in ledger.load() if claim.id == "HU-T1").published
+    published = ledger.by_id()["HU-T1"].published
     counts = [_counts(alexnet(n_outputs=outputs)) for outputs in (1000, 2)]
     rows = [
         {"layer": name, "published": published[PAPER.get(name, name)], "counted": counts[0][name],

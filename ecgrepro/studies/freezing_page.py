@@ -43,7 +43,7 @@ def interval_table(scale="pilot"):
     counts = paths.results(scale, "data") / "counts.json"
     if not counts.exists():
         return pd.DataFrame()
-    printed = next(claim for claim in ledger.load() if claim.id == PRINTED).published
+    printed = ledger.by_id()[PRINTED].published
     ours = json.loads(counts.read_text())["cinc2017"]["segments_5s"]
     rows = {"the paper": printed} | {f"this project, labels {name}": found for name, found in ours.items()}
     table = pd.DataFrame([{"counted by": name} | row for name, row in rows.items()])

@@ -26,7 +26,7 @@ KINDS_TESTED = ("fixed", "pass")
 @lru_cache
 def margin():
     """Margin of equivalence, from the ledger."""
-    return next(claim.margin for claim in ledger.load() if claim.id == FLAT_CLAIM)
+    return ledger.by_id()[FLAT_CLAIM].margin
 
 
 def saturation_fits(both, kinds=KINDS_TESTED):

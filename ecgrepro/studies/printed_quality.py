@@ -18,7 +18,7 @@ def printed_table():
     which the accuracy must lie by the printed recalls; ``balanced accuracy``, the mean of both recalls; ``constant
     answer``, the accuracy of answering "high quality" always.
     """
-    claims = {claim.id: claim for claim in ledger.load()}
+    claims = ledger.by_id()
     found, rows = accuracies(claims[RECALLS]), []
     for name, (low, high) in found.items():
         depth = int(name.rpartition("_")[2])

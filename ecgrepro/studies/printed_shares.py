@@ -38,7 +38,7 @@ def shares_table(found, **settings):
     settings
         See `ecgrepro.studies.diagnosis_tables.compare`.
     """
-    claims = {claim.id: claim for claim in ledger.load()}
+    claims = ledger.by_id()
     rows = []
     for name in filter(_GAIN.match, claims):
         gain, alone = claims[name], claims[f"{name}-independent"].published

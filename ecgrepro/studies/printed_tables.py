@@ -33,7 +33,7 @@ def printed_pairs(pairs, *, level=0.95):
         ``comparison``, ``first_mean`` and ``second_mean`` as printed, ``margin`` of the first claim, and of every
         result of `SHOWN` the columns NAME_from and NAME_to.
     """
-    claims, rows = {claim.id: claim for claim in ledger.load()}, []
+    claims, rows = ledger.by_id(), []
     for name, (first, second) in pairs.items():
         chosen = claims[first], claims[second]
         found = compare_printed(*map(_arm, chosen), chosen[0].margin, level=level)

@@ -20,10 +20,6 @@ FOLDS = 10
 COLUMNS = ["label", "positives", "alone", "fine-tuned", "gain", "gain_low", "gain_high", "of the three"]
 
 
-def _claims():
-    return {claim.id: claim for claim in ledger.load()}
-
-
 def printed_table():
     """One row per label, from the most frequent to the rarest as the figure has them: DataFrame.
 
@@ -37,7 +33,7 @@ def printed_table():
     InputError
         A label whose gain or level the ledger lacks.
     """
-    claims = _claims()
+    claims = ledger.by_id()
     three, rows = _three(claims), []
     for name, label in _labels(claims).items():
         gain, alone = claims.get(name), claims.get(f"{name}-independent")
@@ -107,7 +103,7 @@ def brief_shares(shares):
 
 def legend_table():
     """The mean difference of the two lines as the figure's legend names them, and with its names put right."""
-    inputs = _claims()[LEGEND].inputs
+    inputs = ledger.by_id()[LEGEND].inputs
     printed = inputs["treated"]["value"] - inputs["reference"]["value"]
     return pd.DataFrame({"names of the lines": ["as the legend has them", "exchanged, as the program draws them"],
                          "mean gain of the fine-tuned net": [printed, -printed]})  # fmt: skip

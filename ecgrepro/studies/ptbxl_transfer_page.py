@@ -73,7 +73,7 @@ def _beyond(artefacts):
 
 def _printed():
     """Word the project's printed gain and the share that rare labels have in it."""
-    gain = next(claim for claim in ledger.load() if claim.id == PRINTED_GAIN).published
+    gain = ledger.by_id()[PRINTED_GAIN].published
     few = printed_transfer.share_table(printed_transfer.printed_table()).iloc[1]
     return (
         f"<b>Printed:</b> a gain of {gain:+.3f} macro AUC on Georgia, between nets that differ in loader, scaling, "

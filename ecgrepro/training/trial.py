@@ -19,6 +19,7 @@ from ecgrepro.frames.transforms import TRANSFORMS
 from ecgrepro.models.catalogue import MODELS
 from ecgrepro.training.diagnosis_parts import SPLITS
 from ecgrepro.training.diagnosis_recipe import CROPS, DiagnosisTraining
+from ecgrepro.training.freezing import BATCH_NORMALISATION
 from ecgrepro.training.published_start import FORMS, IMAGENET, fits
 from ecgrepro.training.recipe import (
     FineTuning,
@@ -136,9 +137,8 @@ class Trial:
 def _demands(trial):
     """Rows of (name, value, what is expected, whether it holds) for every trial."""
     yield "version", trial.version, f"{RECIPE}, the present recipe", trial.version == RECIPE
-    modes = ("inference", "training", "all")
     mode = trial.frozen_batch_normalisation
-    yield "frozen_batch_normalisation", mode, " or ".join(modes), mode in modes
+    yield "frozen_batch_normalisation", mode, " or ".join(BATCH_NORMALISATION), mode in BATCH_NORMALISATION
     kind, start = trial.transform and trial.transform.kind, trial.initialisation
     known = start == "random" or _is_share(start) or fits(start, trial.model, trial.width)
     yield "initialisation", start, f"random, KEY@SHARE, {FORMS}", known
