@@ -272,8 +272,9 @@ def check_paired(first, second):
     if seeds[0] != seeds[1]:
         got = f"{seeds[0]} and {seeds[1]}"
         raise InputError("arms", "the same seeds", got, "Run the missing trials, or leave out the others.")
-    keys = [set(zip(table["seed"], table["record_id"], strict=True)) for table in (first, second)]
-    if keys[0] != keys[1]:
+    keys = [table[["seed", "record_id"]].to_numpy() for table in (first, second)]
+    if not np.array_equal(*keys):
+        keys = [set(zip(table["seed"], table["record_id"], strict=True)) for table in (first, second)]
         got = f"{len(keys[0] - keys[1])} only in the first and {len(keys[1] - keys[0])} only in the second"
         got += f", such as {min(keys[0] ^ keys[1])[1]!r}"
         raise InputError("arms", "the same records in each seed", got, "Give both arms the same split.")

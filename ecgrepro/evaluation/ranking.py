@@ -49,9 +49,10 @@ class RankedRecords:
         thresholds, places = np.unique(scores[positive], return_inverse=True)
         # place 2 k lies below threshold k and above the one before it, place 2 k + 1 at threshold k
         others = scores[~positive]
-        sides = [np.searchsorted(thresholds, others, side) for side in ("left", "right")]
+        below = np.searchsorted(thresholds, others)
+        equal = thresholds[np.minimum(below, len(thresholds) - 1)] == others
         self._positive = _counts(places, units[positive], len(thresholds), n_units)
-        self._negative = _counts(sum(sides), units[~positive], 2 * len(thresholds) + 1, n_units)
+        self._negative = _counts(2 * below + equal, units[~positive], 2 * len(thresholds) + 1, n_units)
 
     def weigh(self, weights):
         """Count under weights of the units.

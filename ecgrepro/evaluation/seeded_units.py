@@ -121,7 +121,8 @@ def seeds_per_record(table, n_seeds):
 def cluster_names(record_ids, clusters):
     """Return the cluster each record is drawn with, str (n_records,); its own id where none is named."""
     clusters = {} if clusters is None else dict(clusters)
-    return np.array([str(clusters.get(record, record)) for record in record_ids])
+    codes, records = pd.factorize(record_ids)
+    return np.array([str(clusters.get(record, record)) for record in records])[codes]
 
 
 def _check_clusters_nested(names, seed_codes):

@@ -7,7 +7,6 @@ so squared: they may come out a little below zero.
 
 import re
 
-import numpy as np
 import pandas as pd
 
 from ecgrepro.evaluation.brier_score import brier_decomposition, brier_score
@@ -17,7 +16,7 @@ from ecgrepro.evaluation.calibration_scores import CALIBRATION_SCORES
 from ecgrepro.evaluation.calibrators import CALIBRATORS
 from ecgrepro.evaluation.class_ranks import class_auc
 from ecgrepro.evaluation.log_loss import log_loss
-from ecgrepro.evaluation.predictions import is_multi_label, labels, logits
+from ecgrepro.evaluation.predictions import is_multi_label, labels
 from ecgrepro.studies.calibration import (
     DRAWN,
     PAIRS,
@@ -27,6 +26,7 @@ from ecgrepro.studies.calibration import (
     class_names,
     fit,
     fitted,
+    float64_logits,
     judged_classes,
     prediction_sets,
     tables,
@@ -89,7 +89,31 @@ def macro_auc(one, scores, classes):
 
 
 def seed_scores(one, probabilities, classes):
-    """Score one seed's calibrated probabilities.
+    """Score one seed's calibrated probabilities, and compare them with its logits.
+
+    Parameters
+    ----------
+    one, probabilities, classes
+        As for `probability_scores`; the ROC area is of these classes, too.
+
+    Returns
+    -------
+    dict
+        Those of `probability_scores`; ``macro_auc``; ``auc_change``, from that of the logits; ``answers_changed``,
+        share of records whose most probable class changes (multi-label: of answers on either side of one half);
+        ``clipped``, probabilities at the clip.
+    """
+    multi_label, area = is_multi_label(one), macro_auc(one, probabilities, classes)
+    raw = class_log_odds(float64_logits(one), multi_class=not multi_label)
+    return probability_scores(one, probabilities, classes) | {
+        "clipped": log_loss(probabilities, labels(one)).n_clipped, "macro_auc": area,
+        "auc_change": area - macro_auc(one, raw, classes) if classes else None,
+        "answers_changed": _answers_changed(raw, probabilities, multi_label),
+    }  # fmt: skip
+
+
+def probability_scores(one, probabilities, classes):
+    """Score one seed's calibrated probabilities: dict of `SCORES`, None for the top label of a multi-label net.
 
     Parameters
     ----------
@@ -97,29 +121,19 @@ def seed_scores(one, probabilities, classes):
         Test rows of the seed, in the order of the probabilities.
     probabilities : float64 array, (n_records, n_classes)
     classes : list of int
-        Those whose calibration error and ROC area are taken, see `calibration.judged_classes`; without one these are
-        None.
-
-    Returns
-    -------
-    dict
-        `SCORES` (None for the top label of a multi-label net); ``macro_auc``; ``auc_change``, from that of the logits;
-        ``answers_changed``, share of records whose most probable class changes (multi-label: of answers on either side
-        of one half); ``clipped``, probabilities at the clip.
+        Those whose calibration error is taken, see `calibration.judged_classes`; without one it is None.
     """
-    truth, multi_label = labels(one), is_multi_label(one)
-    raw = class_log_odds(logits(one).astype(np.float64), multi_class=not multi_label)
-    loss, area = log_loss(probabilities, truth), macro_auc(one, probabilities, classes)
-    found = {"brier": brier_score(probabilities, truth), "log_loss": loss.value, "clipped": loss.n_clipped,
-             "macro_auc": area, "auc_change": area - macro_auc(one, raw, classes) if classes else None,
-             "answers_changed": _answers_changed(raw, probabilities, multi_label)}  # fmt: skip
+    truth = labels(one)
     chosen = {"classwise_debiased": {"classes": classes} if classes else None,
-              "top_label_debiased": None if multi_label else {}}  # fmt: skip
+              "top_label_debiased": None if is_multi_label(one) else {}}  # fmt: skip
     errors = {
         name: None if how is None else CALIBRATION_SCORES[name](probabilities, truth, **how)
         for name, how in chosen.items()
     }
-    return found | errors
+    return {
+        "brier": brier_score(probabilities, truth),
+        "log_loss": log_loss(probabilities, truth).value,
+    } | errors
 
 
 def _answers_changed(raw, probabilities, multi_label):
@@ -128,17 +142,19 @@ def _answers_changed(raw, probabilities, multi_label):
     return float((raw.argmax(axis=1) != probabilities.argmax(axis=1)).mean())
 
 
-def scores_by_seed(tests, probabilities):
-    """Score calibrated probabilities of all seeds: DataFrame, a row per seed; see `seed_scores`.
+def scores_by_seed(tests, probabilities, score=seed_scores):
+    """Score calibrated probabilities of all seeds: DataFrame, a row per seed.
 
     Parameters
     ----------
     tests : dict of int to DataFrame
         Test rows, see `calibration.by_seed`.
     probabilities : dict of int to float64 array, (n_records, n_classes)
+    score : callable
+        `seed_scores`, or the quicker `probability_scores` where nothing else is asked.
     """
     classes = judged_classes(tests)
-    rows = [{"seed": seed} | seed_scores(one, probabilities[seed], classes) for seed, one in tests.items()]
+    rows = [{"seed": seed} | score(one, probabilities[seed], classes) for seed, one in tests.items()]
     return pd.DataFrame(rows)
 
 

@@ -22,7 +22,7 @@ from ecgrepro.studies.calibration import (
     fit,
     prediction_sets,
 )
-from ecgrepro.studies.calibration_tables import clusters, scores_by_seed
+from ecgrepro.studies.calibration_tables import clusters, probability_scores, scores_by_seed
 from ecgrepro.studies.designs import stacked
 
 #: Which net's calibrator is carried over to which: the same classes in the same order; fixed before.
@@ -123,7 +123,7 @@ def _check_unseen(seen, tests):
 
 def _scored(tests, ways, calibrator, own):
     """Mean over seeds of each score by way, and what "carried" loses against `own`: list of dict, one per score."""
-    means = {name: scores_by_seed(tests, one)[list(JUDGED)].mean() for name, one in ways.items()}
+    means = {name: _judged(tests, one) for name, one in ways.items()}
     return [
         {"calibrator": calibrator, "score": score} | {name: float(one[score]) for name, one in means.items()}
         | {"lost": float(means["carried"][score] - means[own][score])}
@@ -199,12 +199,13 @@ def same_records(runs, calibrators):
 
 
 def _row(calibrator, way, tests, probabilities):
-    found = scores_by_seed(tests, probabilities)
-    return (
-        {"calibrator": calibrator, "fitted on": way}
-        | found[list(JUDGED)].mean().to_dict()
-        | {"seeds": len(found)}
-    )
+    made = _judged(tests, probabilities).to_dict()
+    return {"calibrator": calibrator, "fitted on": way} | made | {"seeds": len(tests)}
+
+
+def _judged(tests, probabilities):
+    """Mean of each score of `JUDGED` over seeds: Series."""
+    return scores_by_seed(tests, probabilities, probability_scores)[list(JUDGED)].mean()
 
 
 def halves(rows, together):
