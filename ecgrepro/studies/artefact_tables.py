@@ -15,7 +15,8 @@ from ecgrepro.evaluation.benchmark_bracket import bracket
 from ecgrepro.evaluation.macro_auc import MINIMUM_POSITIVES
 from ecgrepro.evaluation.predictions import labels, logits
 from ecgrepro.studies.designs import fine_tuning
-from ecgrepro.studies.diagnosis_tables import compare, estimates, levels, with_interval
+from ecgrepro.studies.diagnosis_tables import compare, estimates, levels
+from ecgrepro.studies.diagnosis_words import with_interval
 from ecgrepro.studies.evidence import RESAMPLING
 from ecgrepro.studies.ptbxl_transfer import SCALES, STUDY
 

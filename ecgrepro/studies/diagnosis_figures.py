@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from ecgrepro.evaluation.macro_auc import MACRO, MACRO_OF_ALL
-from ecgrepro.studies.diagnosis_tables import name_of
+from ecgrepro.studies.diagnosis_words import name_of
 from ecgrepro.studies.figures import figure, reach
 
 #: Colours of arms that stand side by side (Okabe & Ito's palette).

@@ -17,6 +17,8 @@ from ecgrepro.studies.figures import figure
 #: Claims: the share of the gain that three labels bring, the mean gain of the others, what the legend says.
 SHARE, OTHERS, LEGEND, GAIN = "SL-cls-three-share", "SL-cls-others-gain", "SL-cls-legend", "SL-cls-gain"
 FOLDS = 10
+#: Name of the group of rare labels in a `share_table`.
+FEW = f"fewer than {MINIMUM_POSITIVES} positives in a fold"
 COLUMNS = ["label", "positives", "alone", "fine-tuned", "gain", "gain_low", "gain_high", "of the three"]
 
 
@@ -76,7 +78,7 @@ def share_table(table):
     few, counted = table.positives < MINIMUM_POSITIVES, table.positives.notna()
     groups = {
         "the three largest gains": table["of the three"],
-        f"fewer than {MINIMUM_POSITIVES} positives in a fold": few,
+        FEW: few,
         f"{MINIMUM_POSITIVES} positives or more": counted & ~few,
         "not counted by the slides": ~counted,
     }

@@ -8,7 +8,7 @@ from ecgrepro.claims import ledger
 from ecgrepro.errors import InputError
 from ecgrepro.studies import artefact_tables as tables
 from ecgrepro.studies import ptbxl_transfer as study
-from ecgrepro.studies.diagnosis_tables import CALLED
+from ecgrepro.studies.diagnosis_words import CALLED
 from tests.studies import fabricated_diagnoses as made
 
 COUNTED = [0, 2, 3, 4]

@@ -1,7 +1,6 @@
 """Macro AUC of arms and classes, and differences, computed again with scikit-learn."""
 
 import numpy as np
-import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
@@ -102,12 +101,6 @@ def test_nothing_has_run():
                   tables.difference_table([])):  # fmt: skip
         assert table.empty
         assert len(table.columns)
-    for brief, table in (
-        (tables.brief_scores, tables.score_table({})),
-        (tables.brief_classes, tables.class_table({})),
-        (tables.brief_differences, tables.difference_table([])),
-    ):
-        assert brief(table).empty
 
 
 def test_runs_of_two_tasks_are_refused(found):
@@ -119,20 +112,6 @@ def test_runs_of_two_tasks_are_refused(found):
 def test_an_arm_of_which_no_class_counts_is_refused_by_name(found):
     with pytest.raises(InputError, match="200 positives"):
         tables.estimates(found, ["random"], minimum_positives=200, **FEW)
-
-
-def test_words_of_a_table_are_its_numbers(estimated):
-    scores = tables.score_table(estimated)
-    brief = tables.brief_scores(scores)
-    row = scores.iloc[0]
-    assert brief["macro AUC"][0] == f"{row['macro AUC']:.3f} ({row.low:.3f} to {row.high:.3f})"
-    assert brief["classes counted"][0] == "4 of 5"
-    assert brief.training.to_list()[:2] == ["random start", "pre-trained on beats"]
-
-
-def test_signs_are_printed_with_minus_and_zero_has_none_below():
-    shown = tables.with_interval(*(pd.Series(x) for x in ([-0.0001, -0.2], [-0.1, -0.3], [0.1, -0.1])), "+")
-    assert shown == ["+0.000 (−0.100 to 0.100)", "−0.200 (−0.300 to −0.100)"]
 
 
 def test_parts_hold_their_recordings_and_the_classes_of_those_whose_labels_are_committed():
@@ -197,6 +176,4 @@ def test_differences_class_by_class_are_paired_and_in_the_order_of_the_classes()
     assert table["class"].tolist() == list(made.CLASSES)
     np.testing.assert_allclose(table.difference, table["first"] - table["second"])
     assert ((table.low < table.difference) & (table.difference < table.high)).all()
-    brief = tables.brief_class_differences(table, "beat", "random")
-    assert brief.columns.tolist()[2:4] == ["pre-trained on beats", "random start"]
     assert tables.class_difference_table([], "beat", "random").empty

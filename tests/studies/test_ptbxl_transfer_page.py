@@ -35,7 +35,7 @@ def test_the_opening_says_that_nothing_has_run(finish):
     finish([])
     text = page.opening()._repr_html_()
     assert "So far (0 of 5 fine-tuning runs of the pilot)" in text
-    assert "no run on real recordings is committed" in text
+    assert "No run on real recordings is committed" in text
     assert "Georgia" in text
 
 
@@ -44,17 +44,17 @@ def test_the_opening_holds_the_differences_of_the_tables(finish, found):
     text = page.opening()._repr_html_()
     (row,) = tables.difference_table(found, [("beat", "random")]).to_dict("records")
     assert f"<b>{row['difference']:+.3f}</b>" in text
-    assert "of 1 comparisons 1 move" in text  # the control is none
-    assert "leads and time mixed against random start <b>−" in text
+    assert "Of 1 comparisons with and without a fault or a choice, 1 move" in text  # the control is none
+    assert "leads and time mixed, changes it by <b>−" in text
     assert text.startswith('<p class="opening"><b>Printed:</b> a gain of +0.073 macro AUC')
     assert "labels with fewer than 20 positives in a fold bring 65% of it" in text
-    assert "<b>Found:</b> starting from beats" in text
+    assert "<b>Found:</b> Starting from beats" in text
 
 
 def test_what_rests_on_a_single_class_is_not_counted_among_macros(found):
     artefacts = artefact_tables.artefact_table(found, n_resamples=50)
-    assert page._beyond(artefacts).startswith("of 1 comparisons")
-    assert page._beyond(artefacts.assign(counted=1)).startswith("of 0 comparisons")
+    assert page._counted(artefacts).startswith("Of 1 comparisons")
+    assert page._counted(artefacts.assign(counted=1)).startswith("Of 0 comparisons")
 
 
 @pytest.mark.parametrize(
