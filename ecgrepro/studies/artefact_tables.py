@@ -87,15 +87,32 @@ def _from_chance(found, arm, settings):
     return [CHANCE, made.estimate, *differences, counted, False, made.n_seeds, made.n_records]
 
 
-def brief_artefacts(table):
-    """An `artefact_table` as a reader wants it: DataFrame with both differences and their intervals in words."""
-    return pd.DataFrame({
+def brief_artefacts(table, legend=None):
+    """An `artefact_table` as a reader wants it: DataFrame with both differences and their intervals in words.
+
+    Parameters
+    ----------
+    table : DataFrame
+    legend : DataFrame, optional
+        See `ecgrepro.studies.printed_transfer.legend_table`. It adds a row of printed gains, which no run is behind.
+    """
+    counts = table[["counted", "seeds", "records"]].astype("Int64")
+    shown = pd.DataFrame({
         "what": table.artefact, "without": table.without, "with": table["with"],
         "difference": with_interval(table.difference, table.low, table.high, "+"),
         "of all classes": with_interval(table["all classes"], table.all_low, table.all_high, "+"),
-        "classes counted": table.counted, "paired": ["yes" if paired else "no" for paired in table.paired],
-        "seeds": table.seeds, "records": table.records,
+        "classes counted": counts.counted, "paired": ["yes" if paired else "no" for paired in table.paired],
+        "seeds": counts.seeds, "records": counts.records,
     })  # fmt: skip
+    return shown if legend is None else pd.concat([shown, _legend_row(legend)], ignore_index=True)
+
+
+def _legend_row(legend):
+    swapped, right = legend["mean gain of the fine-tuned net"]
+    row = {"what": "the figure's two lines with their names exchanged: mean gain as printed, not an AUC, no run",
+           "without": right, "with": swapped, "difference": f"{swapped - right:+.2f}".replace("-", "\N{MINUS SIGN}"),
+           "of all classes": "", "paired": ""}  # fmt: skip
+    return pd.DataFrame([row])
 
 
 def benchmark_table(found, **settings):

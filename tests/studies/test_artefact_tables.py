@@ -1,6 +1,7 @@
 """What artefacts do, and the benchmark beside ours, computed again with scikit-learn."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
@@ -9,6 +10,7 @@ from ecgrepro.errors import InputError
 from ecgrepro.studies import artefact_tables as tables
 from ecgrepro.studies import ptbxl_transfer as study
 from ecgrepro.studies.diagnosis_words import CALLED
+from ecgrepro.studies.printed_transfer import legend_table
 from tests.studies import fabricated_diagnoses as made
 
 COUNTED = [0, 2, 3, 4]
@@ -57,6 +59,17 @@ def test_permuted_labels_are_held_against_chance(found):
     assert row.low < 0 < row.high
     assert not row.paired
     assert row.against == "chance"
+
+
+def test_a_swapped_legend_turns_the_printed_gain_around_and_claims_no_run(found):
+    table = tables.artefact_table(found, **FEW)
+    brief = tables.brief_artefacts(table, legend_table())
+    last = brief.iloc[-1]
+    assert len(brief) == len(table) + 1
+    assert last["with"] == -last.without < 0
+    assert last.difference == f"−{2 * last.without:.2f}"
+    assert pd.isna(last.seeds)
+    assert brief.seeds[0] == 3
 
 
 def test_nothing_has_run():
