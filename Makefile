@@ -12,6 +12,8 @@ LOCK_OPTIONS := --extra book --extra test --universal --python-version 3.11 --no
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export TF_ENABLE_ONEDNN_OPTS ?= 1
 export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
+# progress is seen at once in a log or a pipe, too
+export PYTHONUNBUFFERED ?= 1
 
 # The first interpreter of a supported version that can make a virtual environment.
 FITS := import sys, ensurepip, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))

@@ -93,6 +93,12 @@ def _switch_effects():
     return evidence.switch_effects_of()
 
 
+def _pilots():
+    from ecgrepro.studies import openings
+
+    return openings.pilots()
+
+
 def _inputs(root, parameters):
     folders = [root / name for name in ("book", "notebooks", "results")]
     files = [path for folder in folders for path in book_notebooks.files_below(folder)]
@@ -129,7 +135,7 @@ def _stage(root, executed, rows):
     stage = root / "_build" / "stage"
     shutil.rmtree(stage, ignore_errors=True)
     stage.mkdir(parents=True)
-    names = book_prose.context(root, rows, stage / "figures", _gains(), _switch_effects())
+    names = book_prose.context(root, rows, stage / "figures", _gains(), _switch_effects(), _pilots())
     shutil.copytree(root / "book" / "_static", stage / "book" / "_static")
     shutil.copy(root / "book" / "references.bib", stage / "book")
     shutil.copy(root / "_config.yml", stage)

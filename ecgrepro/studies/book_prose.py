@@ -13,7 +13,7 @@ from ecgrepro.errors import EcgreproError, InputError
 from ecgrepro.studies import book_cost, book_discrepancies, book_ledger, book_speed, figures_ledger
 
 
-def context(root, rows, figures, gains=(), switches=()):
+def context(root, rows, figures, gains=(), switches=(), pilots=()):
     """Names that a page can use in Jinja expressions.
 
     Parameters
@@ -28,13 +28,15 @@ def context(root, rows, figures, gains=(), switches=()):
         See `ecgrepro.studies.evidence.gains`.
     switches : list of dict
         See `ecgrepro.studies.evidence.switch_effects_of`.
+    pilots : list of dict
+        See `ecgrepro.studies.openings.pilots`.
 
     Returns
     -------
     dict
         claim(ID), sentence(ID), verdict_counts(STUDY), decided(STUDY), studies(), ledger_table(STUDY) of
         `book_ledger.Ledger`; verdict_figure(), forest_figure() as Markdown; cost_summary, cost_table;
-        speed_summary, speed_table, published_costs; total; gains; those of `book_discrepancies.names`;
+        speed_summary, speed_table, published_costs; total; gains; pilots; those of `book_discrepancies.names`;
         repository, address_is_set, colab_link(NOTEBOOK).
     """
     figures.mkdir(parents=True, exist_ok=True)
@@ -51,6 +53,7 @@ def context(root, rows, figures, gains=(), switches=()):
         "ledger_table": ledger.table,
         "total": len(rows),
         "gains": list(gains),
+        "pilots": list(pilots),
         **book_discrepancies.names(switches),
         "verdict_figure": lambda caption: _figure("verdicts.svg", counts, caption),
         "forest_figure": lambda caption: _figure("forest.svg", forest, caption) if forest else "",

@@ -7,7 +7,11 @@ import pandas as pd
 from ecgrepro import paths
 from ecgrepro.claims import ledger
 from ecgrepro.corpora.cinc2017 import CLASSES
+from ecgrepro.evaluation.predictions import combine_predictions
+from ecgrepro.evaluation.ranking_comparison import ranking_difference
 from ecgrepro.studies import designs
+from ecgrepro.studies.evidence import RESAMPLING, clusters_of
+from ecgrepro.studies.quality_answers import parts_tested, shared_seeds
 from ecgrepro.studies.quality_tables import STARTS, by_depth, equality_table
 from ecgrepro.studies.resnet1d import STUDY as RHYTHMS_FROM
 
@@ -57,11 +61,37 @@ def deepest(found, metric="balanced_accuracy"):
 
     Each is a row of `quality_tables.equality_table`, with the start in words.
     """
-    chosen = []
-    for depths in by_depth(found, ALEXNET).values():
-        if len(depths) > 1 and 0 in depths:
-            chosen += [run for depth in (0, max(depths)) for run in depths[depth]]
+    chosen = [run for pair in _deepest_and_none(found).values() for runs in pair.values() for run in runs]
     return in_words(equality_table(chosen, starts=ALEXNET, metrics=(metric,))).to_dict("records")
+
+
+def deepest_areas(found):
+    """Compare the ROC area of the deepest freezing of each start of AlexNet with that of none: list of dict.
+
+    Each has ``start`` in words, ``depth``, and ``difference`` with its two-level interval at 90 %, ``low`` and
+    ``high``. The area is of the order of the intervals, on which the threshold has no influence.
+    """
+    rows = []
+    for start, pair in _deepest_and_none(found).items():
+        if seeds := shared_seeds(list(pair.values())):
+            depth, tables = (
+                max(pair),
+                [combine_predictions(parts_tested(pair[of], seeds)) for of in (max(pair), 0)],
+            )
+            how = RESAMPLING | {"clusters": clusters_of(tables[0]["record_id"]), "level": 0.90}
+            made = ranking_difference(*tables, "roc_auc", **how)
+            rows.append({"start": STARTS[start], "depth": depth, "difference": made.estimate, "low": made.low,
+                         "high": made.high})  # fmt: skip
+    return rows
+
+
+def _deepest_and_none(found):
+    """Runs of the deepest freezing and of none, of each start of AlexNet that has both: dict of dict by depth."""
+    return {
+        start: {depth: depths[depth] for depth in (0, max(depths))}
+        for start, depths in by_depth(found, ALEXNET).items()
+        if len(depths) > 1 and 0 in depths
+    }
 
 
 def in_words(table):

@@ -4,7 +4,14 @@ Every number is computed from committed predictions. A sentence whose runs are m
 """
 
 from ecgrepro.evaluation.comparison import paired_difference
-from ecgrepro.studies import arm_tables, comparisons, designs, freezing_page, pretrain_size_tables
+from ecgrepro.studies import (
+    arm_tables,
+    comparisons,
+    designs,
+    diagnosis_tables,
+    freezing_page,
+    pretrain_size_tables,
+)
 from ecgrepro.studies import spectrogram2d_page as nets
 from ecgrepro.studies.evidence import RESAMPLING
 from ecgrepro.studies.figures import Html, called
@@ -84,7 +91,50 @@ def freezing(scale="pilot"):
     ]
     if text:
         text.insert(0, "balanced accuracy on CinC 2017 minus that of training everything, 90 % intervals.")
+        text.append(f"ROC area, which no threshold moves: {_areas(found)}.")
     return _paragraph(text, state, FREEZING_NOT_KNOWN)
+
+
+def _areas(found):
+    return "; ".join(
+        f"{row['start']} <b>{_signed(row['difference'])}</b> ({_number(row['low'])} to {_number(row['high'])})"
+        for row in freezing_page.deepest_areas(found)
+    )
+
+
+def pilots(scale="pilot"):
+    """What the pilots found that have no claim beside them, for the front page: list of dict, empty without runs.
+
+    Each has ``study``, ``asked`` (first minus second, the score, the level of the interval), ``estimate``, ``low`` and
+    ``high``. Of freezing both scores stand side by side: it moves the threshold and the order of the intervals.
+    """
+    frozen, _ = designs.finished("freezing", scale)
+    made = [
+        _pilot(
+            "freezing",
+            f"{row['start']}, {row['depth']} layers frozen minus none, {score}, 90 % interval",
+            row,
+        )
+        for score, rows in (
+            ("balanced accuracy", freezing_page.deepest(frozen)),
+            ("ROC area", freezing_page.deepest_areas(frozen)),
+        )
+        for row in rows
+    ]
+    twelve_leads, _ = designs.finished("ptbxl_transfer", scale)
+    table = diagnosis_tables.difference_table(twelve_leads, [("beat", "random")])
+    asked = "pre-trained on beats minus a random start, macro AUC of PTB-XL's super-classes, 95 % interval"
+    return made + [_pilot("ptbxl_transfer", asked, row) for row in table.to_dict("records")]
+
+
+def _pilot(study, asked, row):
+    return {
+        "study": study,
+        "asked": asked,
+        "estimate": row["difference"],
+        "low": row["low"],
+        "high": row["high"],
+    }
 
 
 def switches(effects):

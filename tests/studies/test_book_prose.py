@@ -55,3 +55,15 @@ def test_front_page_tells_what_pre_training_gained_at_each_share_of_labels(tmp_p
     assert "of the training labels" not in render(
         front, context(tmp_path, measured_rows(), tmp_path / "figures")
     )
+
+
+def test_front_page_tells_what_pilots_found_that_no_claim_stands_beside(tmp_path):
+    front = Path(__file__).parents[2] / "book" / "index.md"
+    pilots = [
+        {"study": "freezing", "asked": "frozen minus not", "estimate": -0.0432, "low": -0.06, "high": 0.01}
+    ]
+    text = render(front, context(tmp_path, measured_rows(), tmp_path / "figures", pilots=pilots))
+    assert "* [freezing](/notebooks/freezing.ipynb): frozen minus not: **−0.043** (−0.060 to 0.010)." in text
+    assert "What these pilots found" not in render(
+        front, context(tmp_path, measured_rows(), tmp_path / "figures")
+    )

@@ -2,8 +2,10 @@
 
 import re
 
+import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from ecgrepro import paths
 from ecgrepro.corpora.cinc2017 import CLASSES
@@ -29,8 +31,23 @@ def test_the_deepest_freezing_of_each_start_is_compared_with_none(found):
     assert [row["difference"] for row in rows] == expected.difference.tolist()
 
 
+def test_areas_of_the_deepest_freezing_are_those_of_scikit_learn(found):
+    def area(start, depth):
+        tables = [one["predictions"].query("part == 'test'") for one in found
+                  if one["trial"]["arm"] == f"{start}_{depth}"]  # fmt: skip
+        return np.mean([roc_auc_score(table.label, table.logit_1 - table.logit_0) for table in tables])
+
+    rows = freezing_page.deepest_areas(found)
+    assert [row["start"] for row in rows] == ["AlexNet, beats", "AlexNet, random start"]
+    for row, start in zip(rows, ("beat", "random"), strict=True):
+        assert row["depth"] == 7
+        assert row["difference"] == pytest.approx(area(start, 7) - area(start, 0))
+        assert row["low"] <= row["difference"] <= row["high"]
+
+
 def test_without_depth_0_there_is_nothing_to_compare_with(found):
-    assert freezing_page.deepest([one for one in found if one["trial"]["freeze_depth"]]) == []
+    frozen = [one for one in found if one["trial"]["freeze_depth"]]
+    assert freezing_page.deepest(frozen) == freezing_page.deepest_areas(frozen) == []
 
 
 def test_the_opening_tells_each_difference_with_its_interval(found, monkeypatch):
@@ -40,6 +57,8 @@ def test_the_opening_tells_each_difference_with_its_interval(found, monkeypatch)
     assert text.startswith("So far (6 of 9 ")
     for row in freezing_page.deepest(found):
         assert f"{row['start']}, 7 layers frozen: {row['difference']:+.3f}".replace("-", "−") in text
+    for row in freezing_page.deepest_areas(found):
+        assert f"{row['start']} {row['difference']:+.3f}".replace("-", "−") in text
     assert "ImageNet, whose weights were not at hand" in text
 
 

@@ -3,8 +3,9 @@ import re
 import pytest
 
 from ecgrepro.evaluation.comparison import paired_difference
-from ecgrepro.studies import designs, evidence, openings, resnet1d, spectrogram2d
-from tests.studies import fabricated_sizes
+from ecgrepro.studies import designs, diagnosis_tables, evidence, openings, resnet1d, spectrogram2d
+from tests.studies import fabricated_diagnoses, fabricated_sizes
+from tests.studies.test_quality_tables import run as quality_run
 
 
 @pytest.fixture(autouse=True)
@@ -97,6 +98,25 @@ def test_a_difference_is_called_by_its_interval():
     assert "above zero" in openings._told(Made)
     Made.estimate, Made.low, Made.high = -0.05, -0.07, -0.03
     assert openings._told(Made) == "<b>−0.050</b> (−0.070 to −0.030, below zero)"
+
+
+def test_the_front_page_has_the_pilots_that_no_claim_stands_beside(monkeypatch):
+    quality = [quality_run(f"random_{depth}", seed, 2 - depth / 7) for depth in (0, 7) for seed in (0, 1, 2)]
+    diagnoses = fabricated_diagnoses.results(fabricated_diagnoses.trials("random", "beat", seeds=(0, 1, 2)))
+    made = {"freezing": quality, "ptbxl_transfer": diagnoses}
+    monkeypatch.setattr(designs, "finished", lambda study, scale: (made[study], None))
+    found = openings.pilots()
+    assert [one["study"] for one in found] == ["freezing", "freezing", "ptbxl_transfer"]
+    assert "balanced accuracy" in found[0]["asked"]
+    assert "ROC area" in found[1]["asked"]
+    (row,) = diagnosis_tables.difference_table(diagnoses, [("beat", "random")]).to_dict("records")
+    assert found[2]["estimate"] == row["difference"]
+    assert all(one["low"] < one["estimate"] < one["high"] for one in found)
+
+
+def test_without_runs_the_front_page_has_no_pilots(monkeypatch):
+    monkeypatch.setattr(designs, "finished", lambda study, scale: ([], None))
+    assert openings.pilots() == []
 
 
 def test_switches_that_matter_are_named_and_the_others_counted():
