@@ -68,8 +68,8 @@ def calibration_estimate(probabilities, labels, records, score, **settings):
     With a single seed the interval resamples records alone and says nothing about training again. The calibrator is
     taken as given: its own scatter, from the validation records, is seen only as far as it differs between seeds.
     """
-    arms = _SeededColumns([probabilities], labels, records, score, **_column_settings(settings))
-    return ArmEstimate(**_estimate(arms, np.array([1.0]), **settings))
+    (fields,) = _estimates([probabilities], labels, records, {score: {}}, np.array([1.0]), **settings)
+    return ArmEstimate(**fields[0])
 
 
 def calibration_difference(first, second, labels, records, score, *, level=0.95, **settings):
@@ -92,62 +92,125 @@ def calibration_difference(first, second, labels, records, score, *, level=0.95,
     InputError, SettingsError
         As `calibration_estimate`.
     """
-    arms = _SeededColumns([first, second], labels, records, score, **_column_settings(settings))
-    summary = _estimate(arms, np.array([1.0, -1.0]), level=level, **settings)
-    return with_tests(summary, arms.observed.T, level)
+    asked = {score: {}}
+    return calibration_differences(first, second, labels, records, asked, level=level, **settings)[score]
 
 
-_COLUMN_SETTINGS = ("seeds", "clusters", "classes", "minimum", "n_bins")
+def calibration_differences(first, second, labels, records, scores, *, level=0.95, **settings):
+    """Return `calibration_difference` of several scores, for which resamples are drawn once.
+
+    Parameters
+    ----------
+    first, second, labels, records, level, **settings
+        As for `calibration_difference`.
+    scores : mapping of str to dict
+        Score to those settings among classes, minimum and n_bins that it has for itself.
+
+    Returns
+    -------
+    dict of str to PairedDifference
+        To the last digit what `calibration_difference` gives for each.
+
+    Raises
+    ------
+    InputError, SettingsError
+        As `calibration_estimate`.
+    """
+    contrast = np.array([1.0, -1.0])
+    found = _estimates([first, second], labels, records, scores, contrast, level=level, **settings)
+    return {
+        score: with_tests(fields, columns.observed.T, level)
+        for score, (fields, columns) in zip(scores, found, strict=True)
+    }
 
 
-def _column_settings(settings):
-    """Take those settings out that say what is scored, and leave those of the resampling."""
-    return {name: settings.pop(name) for name in _COLUMN_SETTINGS if name in settings}
+#: Settings that say what is scored, and what is drawn together; the others are of the resampling.
+_OF_SCORE, _OF_UNITS = ("classes", "minimum", "n_bins"), ("seeds", "clusters")
 
 
-class _SeededColumns:
-    """What each record of each seed contributes to the score of each arm.
+def _taken(settings, names):
+    return {name: settings.pop(name) for name in names if name in settings}
 
-    Attributes: score; n_bins; units, a `SeededUnits`; nets, for each of its groups a list of one list per seed of one
-    array (n_columns, n_units) per arm; observed float64 (n_seeds, n_arms).
+
+def _estimates(arms, labels, records, scores, contrast, *, level=0.95, n_resamples=2000, seed, **settings):
+    """Return for each score the fields of `ArmEstimate` for a contrast of the arms' scores, and its columns."""
+    check_resampling(level, n_resamples)
+    shared, drawn = _taken(settings, _OF_SCORE), _taken(settings, _OF_UNITS)
+    if settings:
+        raise TypeError(f"unexpected settings: {', '.join(settings)}")
+    units = _units(arms, labels, records, **drawn)
+    columns = [_ScoreColumns(score, arms, labels, units, **shared | own) for score, own in scores.items()]
+    levels = two_levels(units, partial(_resampled, columns, units, contrast), n_resamples, seed)
+    means = [resampled.mean(axis=1) for resampled in levels]
+    return [
+        (
+            estimate_fields(
+                one.score.name, units, one.observed @ contrast, one.pooled @ contrast,
+                *(level_means[:, place] for level_means in means), level,
+            ),
+            one,
+        )
+        for place, one in enumerate(columns)
+    ]  # fmt: skip
+
+
+def _units(arms, labels, records, seeds=None, clusters=None):
+    """Check that arrays fit together, and number what is resampled: `SeededUnits`."""
+    _check_lengths(arms, labels, records, seeds)
+    table = pd.DataFrame({"record_id": np.concatenate([np.asarray(ids, str) for ids in records])})
+    table["seed"] = np.repeat(np.arange(len(records)), [len(ids) for ids in records])
+    _check_records(table, np.concatenate([np.asarray(part) for part in labels]))
+    units = seeded_units(table, clusters)
+    return units if seeds is None else replace(units, seeds=np.asarray(seeds, np.int64))
+
+
+def _resampled(columns, units, contrast, group, n_resamples, rng):
+    """Return contrasts of the arms' scores, float64 (n_resamples, n_seeds of the group, n_scores)."""
+    found = [[] for _ in columns]
+    for weights in resampled_counts(units.groups[group].n_units, n_resamples, rng, _CHUNK):
+        for one, parts in zip(columns, found, strict=True):
+            parts.append(one.weighed(weights, group) @ contrast)
+    seeds = slice(None) if units.crossed else [group]
+    return np.stack(
+        [
+            one.shifted(np.concatenate(parts), one.observed[seeds] @ contrast)
+            for one, parts in zip(columns, found, strict=True)
+        ],
+        axis=-1,
+    )
+
+
+class _ScoreColumns:
+    """What each record of each seed contributes to one score of each arm.
+
+    Attributes: score; n_bins; nets, for each group of the units a list of one list per seed of one array (n_columns,
+    n_units) per arm; observed float64 (n_seeds, n_arms); pooled float64 (n_arms,), of all seeds' records as one set.
     """
 
-    def __init__(
-        self, arms, labels, records, score, *, seeds=None, clusters=None, classes=None,
-        minimum=MIN_PER_CLASS, n_bins=15,
-    ):  # fmt: skip
+    def __init__(self, score, arms, labels, units, *, classes=None, minimum=MIN_PER_CLASS, n_bins=15):
         self.score, self.n_bins = get_calibration_score(score), n_bins
-        _check_lengths(arms, labels, records, seeds)
-        together = np.concatenate([np.asarray(part) for part in labels])
-        table = pd.DataFrame({"record_id": np.concatenate([np.asarray(ids, str) for ids in records])})
-        table["seed"] = np.repeat(np.arange(len(records)), [len(ids) for ids in records])
-        _check_records(table, together)
-        units = seeded_units(table, clusters)
-        self.units = units if seeds is None else replace(units, seeds=np.asarray(seeds, np.int64))
         columns = [
             [self.score.contributions(arm[place], labels[place], classes, minimum, n_bins) for arm in arms]
             for place in range(len(labels))
         ]
         totals = [[self._value(np.asarray(part.sum(axis=0)).ravel()) for part in net] for net in columns]
         self.observed = np.array(totals)
-        self.nets = _nets(columns, self.units)
+        self.nets = _nets(columns, units)
+        together = np.concatenate([np.asarray(part) for part in labels])
         settings = {"classes": classes, "minimum": minimum, "n_bins": n_bins}
         self.pooled = np.array([self.score(np.concatenate(arm), together, **settings) for arm in arms])
 
     def _value(self, totals):
         return self.score.value(totals, self.n_bins)
 
-    def resampled(self, contrast, group, n_resamples, rng):
-        """Return the contrast of the arms' scores, float64 (n_resamples, n_seeds of the group)."""
-        found = []
-        for weights in resampled_counts(self.units.groups[group].n_units, n_resamples, rng, _CHUNK):
-            scores = [[self._value(arm @ weights) for arm in net] for net in self.nets[group]]
-            found.append(np.moveaxis(np.array(scores), -1, 0) @ contrast)
-        scores = np.concatenate(found)
-        if self.score.binned:
-            seeds = slice(None) if self.units.crossed else [group]
-            scores += self.observed[seeds] @ contrast - np.nanmean(scores, axis=0)
-        return scores
+    def weighed(self, weights, group):
+        """Return the scores under weights of the group's units, float64 (n_resamples, n_seeds of it, n_arms)."""
+        scores = [[self._value(arm @ weights) for arm in net] for net in self.nets[group]]
+        return np.moveaxis(np.array(scores), -1, 0)
+
+    def shifted(self, scores, observed):
+        """Return resampled scores, those of bins about what was observed; see the head of this module."""
+        return scores + (observed - np.nanmean(scores, axis=0)) if self.score.binned else scores
 
 
 def _check_lengths(arms, labels, records, seeds):
@@ -198,13 +261,3 @@ def _unit_columns(columns, codes, n_units):
     entries = np.ones(len(codes)), (np.arange(len(codes)), codes)
     members = sparse.csr_array(entries, shape=(len(codes), n_units))
     return sparse.csr_array(columns.T @ members) if sparse.issparse(columns) else columns.T @ members
-
-
-def _estimate(arms, contrast, *, level=0.95, n_resamples=2000, seed):
-    """Return the fields of `ArmEstimate` for a contrast of the arms' scores."""
-    check_resampling(level, n_resamples)
-    levels = two_levels(arms.units, partial(arms.resampled, contrast), n_resamples, seed)
-    return estimate_fields(
-        arms.score.name, arms.units, arms.observed @ contrast, arms.pooled @ contrast,
-        *(scores.mean(axis=1) for scores in levels), level,
-    )  # fmt: skip

@@ -10,7 +10,7 @@ import re
 import pandas as pd
 
 from ecgrepro.evaluation.brier_score import brier_decomposition, brier_score
-from ecgrepro.evaluation.calibration_comparison import calibration_difference
+from ecgrepro.evaluation.calibration_comparison import calibration_differences
 from ecgrepro.evaluation.calibration_inputs import class_log_odds, clip_probabilities, indicators
 from ecgrepro.evaluation.calibration_scores import CALIBRATION_SCORES
 from ecgrepro.evaluation.calibrators import CALIBRATORS
@@ -241,17 +241,19 @@ def differences(random, pretrained, calibrator, together=None):
     truth = [labels(one) for one in tests.values()]
     records = [one["record_id"].tolist() for one in tests.values()]
     how = RESAMPLING | {"clusters": together, "seeds": list(tests), "n_resamples": N_RESAMPLES}
-    rows = []
-    for score in SCORES:
-        chosen = {"classes": classes} if score == "classwise_debiased" else {}
-        if (score == "top_label_debiased" and is_multi_label(random)) or chosen == {"classes": []}:
-            continue
-        made = calibration_difference(*arms, truth, records, score, **how, **chosen)
-        rows.append({"score": score, "difference": made.estimate, "low": made.low, "high": made.high,
-                     "records_low": made.records_low, "records_high": made.records_high, "t_p": made.t_test.p,
-                     "smallest_margin": made.smallest_margin, "seeds": made.n_seeds, "records": made.n_records,
-                     "design": made.design})  # fmt: skip
-    return rows
+    asked = {name: {"classes": classes} if name == "classwise_debiased" else {} for name in SCORES}
+    if is_multi_label(random):
+        del asked["top_label_debiased"]
+    if not classes:
+        del asked["classwise_debiased"]
+    found = calibration_differences(*arms, truth, records, asked, **how)
+    return [
+        {"score": score, "difference": made.estimate, "low": made.low, "high": made.high,
+         "records_low": made.records_low, "records_high": made.records_high, "t_p": made.t_test.p,
+         "smallest_margin": made.smallest_margin, "seeds": made.n_seeds, "records": made.n_records,
+         "design": made.design}
+        for score, made in found.items()
+    ]  # fmt: skip
 
 
 def _clipped(by):

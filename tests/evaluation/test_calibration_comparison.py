@@ -6,7 +6,11 @@ from scipy import special
 
 from ecgrepro.errors import InputError, SettingsError
 from ecgrepro.evaluation import calibration_comparison
-from ecgrepro.evaluation.calibration_comparison import calibration_difference, calibration_estimate
+from ecgrepro.evaluation.calibration_comparison import (
+    calibration_difference,
+    calibration_differences,
+    calibration_estimate,
+)
 from ecgrepro.evaluation.calibration_scores import CALIBRATION_SCORES
 from ecgrepro.evaluation.seed_tests import paired_t_test
 
@@ -57,6 +61,22 @@ def test_the_difference_is_first_minus_second_seed_by_seed(name, multi_class, cr
     assert result.pooled == pytest.approx(np.subtract(*pooled))
     assert (result.design, result.n_records) == (("crossed", 200) if crossed else ("nested", 600))
     assert (result.metric, result.n_seeds) == (name, 3)
+
+
+@pytest.mark.parametrize("crossed", [False, True])
+def test_several_scores_at_once_are_those_one_by_one(crossed):
+    first, labels, records = arm(1, crossed=crossed)
+    second, _, _ = arm(3, arm_seed=2, crossed=crossed)
+    settings = {"seed": 0, "n_resamples": 150, "n_bins": 10}
+    own = {"brier": {}, "classwise_debiased": {"classes": [0, 2]}, "top_label_debiased": {"n_bins": 5}}
+    together = calibration_differences(first, second, labels, records, own, **settings)
+    assert list(together) == list(own)
+    for score, chosen in own.items():
+        alone = calibration_difference(first, second, labels, records, score, **settings | chosen)
+        assert limits(together[score]) == limits(alone)
+        assert together[score].estimate == alone.estimate
+    with pytest.raises(TypeError, match="unexpected settings: bins"):
+        calibration_differences(first, second, labels, records, own, seed=0, bins=10)
 
 
 @pytest.mark.parametrize("crossed", [False, True])
