@@ -52,6 +52,14 @@ def figure(rows=1, columns=1, *, width=7.2, height=3.2, synthetic=False, **setti
     return made, axes
 
 
+def show(made):
+    """Show a figure before what its cell shows next; left open it would come after the cell's tables."""
+    from IPython.display import display  # of the extra `book`; tables need none of it
+
+    display(made)
+    plt.close(made)
+
+
 def called(arm):
     """What pages call an arm: in words where there are some."""
     return ARMS.get(arm, arm.replace("_", " "))

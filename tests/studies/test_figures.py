@@ -153,3 +153,12 @@ def test_an_interval_that_leaves_its_estimate_out_can_be_drawn():
     assert np.allclose(figures.reach(rows), [[0.1, 0.0], [0.2, 0.3]])
     row = next(rows.rename(columns={"estimate": "difference"}).itertuples())
     assert np.allclose(figures.reach(row), [0.1, 0.2])
+
+
+def test_a_figure_is_shown_once_and_not_again_at_the_end_of_its_cell(monkeypatch):
+    shown = []
+    monkeypatch.setattr("IPython.display.display", shown.append)
+    made, _ = figures.figure()
+    figures.show(made)
+    assert shown == [made]
+    assert not plt.fignum_exists(made.number)
