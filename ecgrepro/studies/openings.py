@@ -105,36 +105,28 @@ def _areas(found):
 def pilots(scale="pilot"):
     """What the pilots found that have no claim beside them, for the front page: list of dict, empty without runs.
 
-    Each has ``study``, ``asked`` (first minus second, the score, the level of the interval), ``estimate``, ``low`` and
-    ``high``. Of freezing both scores stand side by side: it moves the threshold and the order of the intervals.
+    Each has ``study``; ``asked``, what is compared and the level of the intervals; and ``scores``, for each its
+    ``name``, ``estimate``, ``low`` and ``high``. Of freezing two stand side by side: it moves the threshold as well as
+    the order of the intervals.
     """
     frozen, _ = designs.finished("freezing", scale)
+    both = zip(freezing_page.deepest(frozen), freezing_page.deepest_areas(frozen), strict=True)
     made = [
-        _pilot(
-            "freezing",
-            f"{row['start']}, {row['depth']} layers frozen minus none, {score}, 90 % interval",
-            row,
-        )
-        for score, rows in (
-            ("balanced accuracy", freezing_page.deepest(frozen)),
-            ("ROC area", freezing_page.deepest_areas(frozen)),
-        )
-        for row in rows
-    ]
+        {"study": "freezing", "asked": f"{row['start']}, {row['depth']} layers frozen minus none, 90 % intervals",
+         "scores": [_score("balanced accuracy", row), _score("ROC area", area)]}
+        for row, area in both
+    ]  # fmt: skip
     twelve_leads, _ = designs.finished("ptbxl_transfer", scale)
     table = diagnosis_tables.difference_table(twelve_leads, [("beat", "random")])
-    asked = "pre-trained on beats minus a random start, macro AUC of PTB-XL's super-classes, 95 % interval"
-    return made + [_pilot("ptbxl_transfer", asked, row) for row in table.to_dict("records")]
+    asked = "pre-trained on beats minus a random start, super-classes of PTB-XL, 95 % interval"
+    return made + [
+        {"study": "ptbxl_transfer", "asked": asked, "scores": [_score("macro AUC", row)]}
+        for row in table.to_dict("records")
+    ]
 
 
-def _pilot(study, asked, row):
-    return {
-        "study": study,
-        "asked": asked,
-        "estimate": row["difference"],
-        "low": row["low"],
-        "high": row["high"],
-    }
+def _score(name, row):
+    return {"name": name, "estimate": row["difference"], "low": row["low"], "high": row["high"]}
 
 
 def switches(effects):

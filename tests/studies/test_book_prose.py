@@ -59,11 +59,11 @@ def test_front_page_tells_what_pre_training_gained_at_each_share_of_labels(tmp_p
 
 def test_front_page_tells_what_pilots_found_that_no_claim_stands_beside(tmp_path):
     front = Path(__file__).parents[2] / "book" / "index.md"
-    pilots = [
-        {"study": "freezing", "asked": "frozen minus not", "estimate": -0.0432, "low": -0.06, "high": 0.01}
-    ]
+    scores = [{"name": name, "estimate": -0.0432, "low": -0.06, "high": 0.01} for name in ("one", "another")]
+    pilots = [{"study": "freezing", "asked": "frozen minus not", "scores": scores}]
     text = render(front, context(tmp_path, measured_rows(), tmp_path / "figures", pilots=pilots))
-    assert "* [freezing](/notebooks/freezing.ipynb): frozen minus not: **−0.043** (−0.060 to 0.010)." in text
-    assert "What these pilots found" not in render(
+    told = "**−0.043** (−0.060 to 0.010)"
+    assert f"* [freezing](/notebooks/freezing.ipynb), frozen minus not: one {told}, another {told}." in text
+    assert "What these two pilots found" not in render(
         front, context(tmp_path, measured_rows(), tmp_path / "figures")
     )

@@ -3,7 +3,15 @@ import re
 import pytest
 
 from ecgrepro.evaluation.comparison import paired_difference
-from ecgrepro.studies import designs, diagnosis_tables, evidence, openings, resnet1d, spectrogram2d
+from ecgrepro.studies import (
+    designs,
+    diagnosis_tables,
+    evidence,
+    freezing_page,
+    openings,
+    resnet1d,
+    spectrogram2d,
+)
 from tests.studies import fabricated_diagnoses, fabricated_sizes
 from tests.studies.test_quality_tables import run as quality_run
 
@@ -106,12 +114,17 @@ def test_the_front_page_has_the_pilots_that_no_claim_stands_beside(monkeypatch):
     made = {"freezing": quality, "ptbxl_transfer": diagnoses}
     monkeypatch.setattr(designs, "finished", lambda study, scale: (made[study], None))
     found = openings.pilots()
-    assert [one["study"] for one in found] == ["freezing", "freezing", "ptbxl_transfer"]
-    assert "balanced accuracy" in found[0]["asked"]
-    assert "ROC area" in found[1]["asked"]
+    assert [one["study"] for one in found] == ["freezing", "ptbxl_transfer"]
+    frozen, started = (one["scores"] for one in found)
+    assert [score["name"] for score in frozen] == ["balanced accuracy", "ROC area"]
+    assert [score["estimate"] for score in frozen] == [
+        freezing_page.deepest(quality)[0]["difference"],
+        freezing_page.deepest_areas(quality)[0]["difference"],
+    ]
     (row,) = diagnosis_tables.difference_table(diagnoses, [("beat", "random")]).to_dict("records")
-    assert found[2]["estimate"] == row["difference"]
-    assert all(one["low"] < one["estimate"] < one["high"] for one in found)
+    assert started == [
+        {"name": "macro AUC", "estimate": row["difference"], "low": row["low"], "high": row["high"]}
+    ]
 
 
 def test_without_runs_the_front_page_has_no_pilots(monkeypatch):
