@@ -124,21 +124,15 @@ def calibration_differences(first, second, labels, records, scores, *, level=0.9
     }
 
 
-#: Settings that say what is scored, and what is drawn together; the others are of the resampling.
-_OF_SCORE, _OF_UNITS = ("classes", "minimum", "n_bins"), ("seeds", "clusters")
-
-
-def _taken(settings, names):
-    return {name: settings.pop(name) for name in names if name in settings}
-
-
-def _estimates(arms, labels, records, scores, contrast, *, level=0.95, n_resamples=2000, seed, **settings):
+def _estimates(
+    arms, labels, records, scores, contrast, *, seeds=None, clusters=None, level=0.95, n_resamples=2000, seed,
+    **shared,
+):  # fmt: skip
     """Return for each score the fields of `ArmEstimate` for a contrast of the arms' scores, and its columns."""
+    if unknown := shared.keys() - {"classes", "minimum", "n_bins"}:
+        raise TypeError(f"unexpected settings: {', '.join(sorted(unknown))}")
     check_resampling(level, n_resamples)
-    shared, drawn = _taken(settings, _OF_SCORE), _taken(settings, _OF_UNITS)
-    if settings:
-        raise TypeError(f"unexpected settings: {', '.join(settings)}")
-    units = _units(arms, labels, records, **drawn)
+    units = _units(arms, labels, records, seeds, clusters)
     columns = [_ScoreColumns(score, arms, labels, units, **shared | own) for score, own in scores.items()]
     levels = two_levels(units, partial(_resampled, columns, units, contrast), n_resamples, seed)
     means = [resampled.mean(axis=1) for resampled in levels]
@@ -154,7 +148,7 @@ def _estimates(arms, labels, records, scores, contrast, *, level=0.95, n_resampl
     ]  # fmt: skip
 
 
-def _units(arms, labels, records, seeds=None, clusters=None):
+def _units(arms, labels, records, seeds, clusters):
     """Check that arrays fit together, and number what is resampled: `SeededUnits`."""
     _check_lengths(arms, labels, records, seeds)
     table = pd.DataFrame({"record_id": np.concatenate([np.asarray(ids, str) for ids in records])})

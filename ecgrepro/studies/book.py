@@ -81,22 +81,11 @@ def _ledger_rows():
     return evidence.ledger_rows()
 
 
-def _gains():
-    from ecgrepro.studies import evidence
+def _findings():
+    # late for the same reason
+    from ecgrepro.studies import evidence, openings
 
-    return evidence.gains()
-
-
-def _switch_effects():
-    from ecgrepro.studies import evidence
-
-    return evidence.switch_effects_of()
-
-
-def _pilots():
-    from ecgrepro.studies import openings
-
-    return openings.pilots()
+    return {"gains": evidence.gains(), "switches": evidence.switch_effects_of(), "pilots": openings.pilots()}
 
 
 def _inputs(root, parameters):
@@ -135,7 +124,7 @@ def _stage(root, executed, rows):
     stage = root / "_build" / "stage"
     shutil.rmtree(stage, ignore_errors=True)
     stage.mkdir(parents=True)
-    names = book_prose.context(root, rows, stage / "figures", _gains(), _switch_effects(), _pilots())
+    names = book_prose.context(root, rows, stage / "figures", **_findings())
     shutil.copytree(root / "book" / "_static", stage / "book" / "_static")
     shutil.copy(root / "book" / "references.bib", stage / "book")
     shutil.copy(root / "_config.yml", stage)

@@ -100,20 +100,20 @@ def seed_scores(one, probabilities, classes):
     -------
     dict
         Those of `probability_scores`; ``macro_auc``; ``auc_change``, from that of the logits; ``answers_changed``,
-        share of records whose most probable class changes (multi-label: of answers on either side of one half);
-        ``clipped``, probabilities at the clip.
+        share of records whose most probable class changes (multi-label: of answers on either side of one half).
     """
     multi_label, area = is_multi_label(one), macro_auc(one, probabilities, classes)
     raw = class_log_odds(float64_logits(one), multi_class=not multi_label)
     return probability_scores(one, probabilities, classes) | {
-        "clipped": log_loss(probabilities, labels(one)).n_clipped, "macro_auc": area,
-        "auc_change": area - macro_auc(one, raw, classes) if classes else None,
+        "macro_auc": area, "auc_change": area - macro_auc(one, raw, classes) if classes else None,
         "answers_changed": _answers_changed(raw, probabilities, multi_label),
     }  # fmt: skip
 
 
 def probability_scores(one, probabilities, classes):
-    """Score one seed's calibrated probabilities: dict of `SCORES`, None for the top label of a multi-label net.
+    """Score one seed's calibrated probabilities: dict of `SCORES`, None for one that the net does not have.
+
+    With them ``clipped``, probabilities at the clip.
 
     Parameters
     ----------
@@ -121,19 +121,23 @@ def probability_scores(one, probabilities, classes):
         Test rows of the seed, in the order of the probabilities.
     probabilities : float64 array, (n_records, n_classes)
     classes : list of int
-        Those whose calibration error is taken, see `calibration.judged_classes`; without one it is None.
+        Those whose calibration error is taken, see `calibration.judged_classes`.
     """
     truth = labels(one)
-    chosen = {"classwise_debiased": {"classes": classes} if classes else None,
-              "top_label_debiased": None if is_multi_label(one) else {}}  # fmt: skip
+    loss, brier = log_loss(probabilities, truth), brier_score(probabilities, truth)
     errors = {
-        name: None if how is None else CALIBRATION_SCORES[name](probabilities, truth, **how)
-        for name, how in chosen.items()
+        name: CALIBRATION_SCORES[name](probabilities, truth, **how)
+        for name, how in _errors(one, classes).items()
     }
-    return {
-        "brier": brier_score(probabilities, truth),
-        "log_loss": log_loss(probabilities, truth).value,
-    } | errors
+    return (
+        dict.fromkeys(SCORES) | {"brier": brier, "log_loss": loss.value, "clipped": loss.n_clipped} | errors
+    )
+
+
+def _errors(table, classes):
+    """Return the calibration errors that a net has with their settings: that of the top label needs a single label."""
+    of_classes = {"classwise_debiased": {"classes": classes}} if classes else {}
+    return of_classes if is_multi_label(table) else of_classes | {"top_label_debiased": {}}
 
 
 def _answers_changed(raw, probabilities, multi_label):
@@ -241,11 +245,7 @@ def differences(random, pretrained, calibrator, together=None):
     truth = [labels(one) for one in tests.values()]
     records = [one["record_id"].tolist() for one in tests.values()]
     how = RESAMPLING | {"clusters": together, "seeds": list(tests), "n_resamples": N_RESAMPLES}
-    asked = {name: {"classes": classes} if name == "classwise_debiased" else {} for name in SCORES}
-    if is_multi_label(random):
-        del asked["top_label_debiased"]
-    if not classes:
-        del asked["classwise_debiased"]
+    asked = {"brier": {}, "log_loss": {}} | _errors(random, classes)
     found = calibration_differences(*arms, truth, records, asked, **how)
     return [
         {"score": score, "difference": made.estimate, "low": made.low, "high": made.high,

@@ -74,10 +74,8 @@ def deepest_areas(found):
     rows = []
     for start, pair in _deepest_and_none(found).items():
         if seeds := shared_seeds(list(pair.values())):
-            depth, tables = (
-                max(pair),
-                [combine_predictions(parts_tested(pair[of], seeds)) for of in (max(pair), 0)],
-            )
+            depth = max(pair)
+            tables = [combine_predictions(parts_tested(pair[of], seeds)) for of in (depth, 0)]
             how = RESAMPLING | {"clusters": clusters_of(tables[0]["record_id"]), "level": 0.90}
             made = ranking_difference(*tables, "roc_auc", **how)
             rows.append({"start": STARTS[start], "depth": depth, "difference": made.estimate, "low": made.low,

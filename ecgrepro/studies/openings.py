@@ -85,8 +85,8 @@ def freezing(scale="pilot"):
     """Word what freezing all but the head does to balanced accuracy. Returns `Html`."""
     found, state = designs.finished("freezing", scale)
     text = [
-        f"{row['start']}, {row['depth']} layers frozen: <b>{_signed(row['difference'])}</b> "
-        f"({_number(row['low'])} to {_number(row['high'])}, {WORDS[row['they are']]})."
+        f"{row['start']}, {row['depth']} layers frozen: "
+        f"{_measured(row['difference'], row['low'], row['high'], WORDS[row['they are']])}."
         for row in freezing_page.deepest(found)
     ]
     if text:
@@ -97,7 +97,7 @@ def freezing(scale="pilot"):
 
 def _areas(found):
     return "; ".join(
-        f"{row['start']} <b>{_signed(row['difference'])}</b> ({_number(row['low'])} to {_number(row['high'])})"
+        f"{row['start']} {_measured(row['difference'], row['low'], row['high'])}"
         for row in freezing_page.deepest_areas(found)
     )
 
@@ -134,8 +134,8 @@ def switches(effects):
     beyond = [one for one in effects if one["low"] > MARGIN or one["high"] < -MARGIN]
     within = [one for one in effects if max(-one["low"], one["high"]) < MARGIN]
     told = "; ".join(
-        f"<code>{one['switch']}</code> from {called(one['start'])} <b>{_signed(one['estimate'])}</b> "
-        f"({_number(one['low'])} to {_number(one['high'])})"
+        f"<code>{one['switch']}</code> from {called(one['start'])} "
+        f"{_measured(one['estimate'], one['low'], one['high'])}"
         for one in beyond
     )
     text = f"Of {len(effects)} switches turned, {len(beyond)} change macro F1 by more than the margin"
@@ -163,13 +163,22 @@ def _of(runs, first, second):
 
 
 def _told(made):
-    """A difference with its interval, and what that says."""
+    return difference_in_words(made.estimate, made.low, made.high)
+
+
+def difference_in_words(difference, low, high, margin=MARGIN):
+    """Word a difference with its interval, and what that says: HTML."""
     word = "undecided"
-    if made.low > 0 or made.high < 0:
-        word = "above zero" if made.low > 0 else "below zero"
-    if max(-made.low, made.high) < MARGIN:
+    if low > 0 or high < 0:
+        word = "above zero" if low > 0 else "below zero"
+    if max(-low, high) < margin:
         word = "too small to matter"
-    return f"<b>{_signed(made.estimate)}</b> ({_number(made.low)} to {_number(made.high)}, {word})"
+    return _measured(difference, low, high, word)
+
+
+def _measured(difference, low, high, word=""):
+    ending = f", {word}" if word else ""
+    return f"<b>{_signed(difference)}</b> ({_number(low)} to {_number(high)}{ending})"
 
 
 def _signed(value):
@@ -181,7 +190,11 @@ def _number(value):
 
 
 def _paragraph(text, state, not_known=NOT_KNOWN):
-    done, listed = state.finished.sum(), state.seeds.sum()
-    state = "Found" if done == listed else f"So far ({done} of {listed} fine-tuning runs of the pilot)"
     text = text or ["no run on real recordings is committed, so the question of this page is open."]
-    return Html(f'<p class="opening"><b>{state}:</b> {" ".join(text)} {not_known}</p>')
+    return Html(f'<p class="opening"><b>{how_far(state)}:</b> {" ".join(text)} {not_known}</p>')
+
+
+def how_far(state):
+    """Say whether a pilot is whole, and if not how many of its runs there are; `state` as of `designs.finished`."""
+    done, listed = state.finished.sum(), state.seeds.sum()
+    return "Found" if done == listed else f"So far ({done} of {listed} fine-tuning runs of the pilot)"

@@ -5,7 +5,7 @@ Every number is computed from committed predictions; where nothing has run, it s
 
 from ecgrepro.claims import ledger
 from ecgrepro.evaluation.macro_auc import MINIMUM_POSITIVES
-from ecgrepro.studies import designs, printed_shares, printed_transfer
+from ecgrepro.studies import designs, openings, printed_shares, printed_transfer
 from ecgrepro.studies.artefact_tables import CHANCE_NAME, artefact_table
 from ecgrepro.studies.diagnosis_tables import difference_table
 from ecgrepro.studies.diagnosis_words import name_of
@@ -51,13 +51,7 @@ def told(row):
     row : Series
         With ``difference``, ``low`` and ``high``.
     """
-    word = "undecided"
-    if row.low > 0 or row.high < 0:
-        word = "above zero" if row.low > 0 else "below zero"
-    if max(-row.low, row.high) < MARGIN:
-        word = "too small to matter"
-    text = f"<b>{row.difference:+.3f}</b> ({row.low:.3f} to {row.high:.3f}, {word})"
-    return text.replace("-", "\N{MINUS SIGN}")
+    return openings.difference_in_words(row.difference, row.low, row.high, MARGIN)
 
 
 def _counted(artefacts):
@@ -77,20 +71,20 @@ def _counted(artefacts):
 def _printed():
     """Word the project's printed gain and the share that rare labels have in it."""
     gain = ledger.by_id()[PRINTED_GAIN].published
-    shares = printed_transfer.share_table(printed_transfer.printed_table()).set_index("group", drop=False)
+    shares = printed_transfer.share_table(printed_transfer.printed_table()).set_index("group")
     few = shares.loc[printed_transfer.FEW]
     return (
         f"<b>Printed:</b> a gain of {gain:+.3f} macro AUC on Georgia, between nets that differ in loader, scaling, "
-        f"training schedule and test fold; labels with {few['group']} bring {few['share of the gain']:.0%} of it "
-        f"({few.low:.0%} to {few.high:.0%})."
+        f"training schedule and test fold; labels with {printed_transfer.FEW} bring "
+        f"{few['share of the gain']:.0%} of it ({few.low:.0%} to {few.high:.0%})."
     )
 
 
 def _paragraph(text, state):
-    done, listed = state.finished.sum(), state.seeds.sum()
-    begin = "Found" if done == listed else f"So far ({done} of {listed} fine-tuning runs of the pilot)"
     text = text or ["No run on real recordings is committed, so the question of this page is open."]
-    return Html(f'<p class="opening">{_printed()} <b>{begin}:</b> {" ".join(text)} {NOT_KNOWN}</p>')
+    return Html(
+        f'<p class="opening">{_printed()} <b>{openings.how_far(state)}:</b> {" ".join(text)} {NOT_KNOWN}</p>'
+    )
 
 
 def rule_sentence(estimated, arm):
